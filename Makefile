@@ -1,0 +1,50 @@
+# `make run` and `make test` need Python 3.11 to 3.13 and make, and nothing else. `make help` lists the rest.
+
+PYTHON ?= python3
+PORT ?= 8000
+VAR ?= var
+ARGS ?=
+export PORT VAR
+
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m config.local
+# Checks that read the settings get a database, a broker and a key of their own.
+BESIDE_SERVERS := $(LOCAL) python --
+PAGES := $(wildcard templates)
+
+.PHONY: help setup run test lint format lock
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make run     bring everything up at http://127.0.0.1:8000 (PORT=8000, state in VAR=var), until Ctrl-C'
+	@echo 'make test    the whole test suite; ARGS="-k words" goes to pytest'
+	@echo 'make setup   only install the locked packages into .venv'
+	@echo 'make lint    every static check; make format mends what a tool can mend'
+	@echo 'make lock    renew requirements/lock.txt after a change in pyproject.toml'
+
+# Does nothing, in a moment, when .venv holds what the lock says.
+setup:
+	@$(PYTHON) -I config/local/install.py
+
+run: setup
+	@exec $(LOCAL) run
+
+test: setup
+	@exec $(LOCAL) test -- $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BESIDE_SERVERS) -m mypy
+	$(BESIDE_SERVERS) manage.py makemigrations --check --dry-run
+	$(BIN)/djlint --lint --check --quiet $(PAGES)
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/djlint --reformat --quiet $(PAGES)
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		pyproject.toml --group dev -o requirements/lock.txt
