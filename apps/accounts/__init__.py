@@ -1,0 +1,1 @@
+"""People and programs: organisations, accounts, roles and their capabilities, API tokens."""

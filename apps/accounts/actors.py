@@ -1,0 +1,39 @@
+"""Whoever acts: an account with its roles and capabilities, from where, and with which token."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from apps.accounts.models import User
+from apps.core.problems import Denied
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Passed to every service and selector in place of a request."""
+
+    user: User | None = None
+    roles: tuple[str, ...] = ()
+    capabilities: frozenset[str] = field(default=frozenset())
+    token_id: UUID | None = None
+    address: str | None = None
+    request_id: str = ""
+
+    @property
+    def user_id(self) -> UUID | None:
+        return self.user.pk if self.user else None
+
+    @property
+    def organisation_id(self) -> UUID | None:
+        return self.user.organisation_id if self.user else None
+
+    def can(self, capability: str) -> bool:
+        return capability in self.capabilities
+
+    def require(self, capability: str) -> None:
+        """Raise Denied unless the actor has `capability`."""
+        if not self.can(capability):
+            raise Denied(capability)
+
+
+SYSTEM = Actor(roles=("system",))
+"""Scheduled work that no person asked for."""

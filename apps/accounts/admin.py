@@ -1,0 +1,129 @@
+"""Roles, accounts and tokens in Django admin, within the administrator's own organisation."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import ApiToken, Organisation, User
+from apps.audit.services import record_event
+from apps.core.capabilities import Capability
+
+
+class Audited(admin.ModelAdmin):
+    """Writes an audit event beside each entry of Django's own log, in the same transaction."""
+
+    def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> LogEntry:
+        self._record(request, obj, "add", message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: models.Model, message: Any) -> LogEntry:
+        self._record(request, obj, "change", message)
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._record(request, obj, "delete", None)
+        return super().log_deletions(request, queryset)
+
+    def _record(self, request: HttpRequest, obj: models.Model, verb: str, message: Any) -> None:
+        identifier = getattr(obj, "public_id", obj.pk)
+        changed = [name for part in message or [] for name in part.get("changed", {}).get("fields", [])]
+        opaque = not isinstance(identifier, int | str)
+        record_event(
+            actor=request.actor,  # type: ignore[attr-defined]
+            action=f"admin.{obj._meta.model_name}.{verb}",
+            object_type=obj._meta.model_name or "",
+            object_ids=[identifier] if opaque else [],
+            details={"fields": [str(name) for name in changed]} | ({} if opaque else {"object": identifier}),
+        )
+
+
+@admin.register(User)
+class AccountAdmin(Audited, UserAdmin):
+    """Accounts of one's own organisation. Only a superuser may cross organisations or make superusers."""
+
+    list_display = ("username", "last_name", "organisation", "role_names", "is_active", "last_login")
+    list_filter = ("groups", "is_active")
+    search_fields = ("username", "first_name", "last_name", "email")
+    filter_horizontal = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (_("Person"), {"fields": ("first_name", "last_name", "email", "organisation")}),
+        (_("Roles"), {"fields": ("is_active", "groups")}),
+        (_("Dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2")}),)
+    readonly_fields = ("last_login", "date_joined")
+
+    @admin.display(description=_("roles"))
+    def role_names(self, user: User) -> str:
+        return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
+        accounts = super().get_queryset(request).select_related("organisation").prefetch_related("groups")
+        if request.user.is_superuser:
+            return accounts
+        return accounts.filter(organisation_id=request.user.organisation_id, is_superuser=False)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "organisation")
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change and obj.organisation_id is None:
+            obj.organisation_id = request.user.organisation_id
+        super().save_model(request, obj, form, change)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(Audited, GroupAdmin):
+    """Roles and their capabilities."""
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        if db_field.name == "permissions" and field is not None and not request.user.is_superuser:
+            # Roles carry capabilities; Django's permissions per table are for superusers.
+            field.queryset = field.queryset.filter(codename__in=Capability.values)
+        return field
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(Audited):
+    list_display = ("name", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Organisation]:
+        organisations = super().get_queryset(request)
+        if request.user.is_superuser:
+            return organisations
+        return organisations.filter(pk=request.user.organisation_id)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(Audited):
+    """Tokens can be seen and revoked here, never made: their owner makes them on his account page."""
+
+    list_display = ("user", "name", "created", "expiry")
+    fields = ("user", "name", "created", "expiry")
+    readonly_fields = ("user", "name", "created", "expiry")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[ApiToken]:
+        tokens = super().get_queryset(request).select_related("user")
+        if request.user.is_superuser:
+            return tokens
+        return tokens.filter(user__organisation_id=request.user.organisation_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[ApiToken]) -> None:
+        with transaction.atomic():
+            super().delete_queryset(request, queryset)

@@ -1,0 +1,51 @@
+"""Reading accounts."""
+
+from uuid import UUID
+
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+
+from apps.accounts.actors import Actor
+from apps.accounts.models import ApiToken, User
+from apps.core.capabilities import Capability
+
+_CAPABILITIES = frozenset(Capability.values)
+
+
+def get_actor(
+    *, user: User, token_id: UUID | None = None, address: str | None = None, request_id: str = ""
+) -> Actor:
+    """The actor that `user` is right now: one query, so a change of role holds from the next request on.
+
+    A superuser without a role gets the administration and nothing clinical.
+    """
+    rows = Group.objects.filter(user=user).values_list("name", "permissions__codename")
+    granted = [(name, codename) for name, codename in rows]
+    capabilities = {codename for _, codename in granted if codename in _CAPABILITIES}
+    if user.is_superuser:
+        capabilities |= {Capability.ADMIN_ACCESS.value, Capability.ACCOUNT_SELF.value}
+    return Actor(
+        user=user,
+        roles=tuple(sorted({name for name, _ in granted})),
+        capabilities=frozenset(capabilities),
+        token_id=token_id,
+        address=address,
+        request_id=request_id,
+    )
+
+
+def list_tokens(*, actor: Actor) -> QuerySet[ApiToken]:
+    """The actor's own tokens, newest first."""
+    return ApiToken.objects.filter(user=actor.user)
+
+
+def list_colleagues(*, actor: Actor, capability: Capability) -> QuerySet[User]:
+    """Active accounts of the actor's organisation, himself left out, whose roles grant `capability`."""
+    return (
+        User.objects.filter(
+            organisation_id=actor.organisation_id, is_active=True, groups__permissions__codename=capability.value
+        )
+        .exclude(pk=actor.user_id)
+        .distinct()
+        .order_by("last_name", "username")
+    )

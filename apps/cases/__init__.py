@@ -1,0 +1,1 @@
+"""Pseudonymous patients and their cases: findings, consent, care team, outcome."""

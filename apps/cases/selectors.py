@@ -1,0 +1,99 @@
+"""Reading cases: only those whose care team the actor belongs to, in his own organisation."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+
+from apps.accounts.actors import Actor
+from apps.accounts.models import User
+from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome
+from apps.core.capabilities import Capability
+from apps.core.problems import Denied
+
+
+def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]:
+    """The cases on which the actor holds `permission`; none at all without the capability to read cases."""
+    if not actor.can(Capability.CASE_READ):
+        return Case.objects.none()
+    granted = CaseUserObjectPermission.objects.filter(
+        user_id=actor.user_id, permission__codename=permission, content_object_id=OuterRef("pk")
+    )
+    return (
+        Case.objects.filter(Exists(granted), organisation_id=actor.organisation_id)
+        .select_related("patient")
+        .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
+        .annotate(has_outcome=Exists(Outcome.objects.filter(case_id=OuterRef("pk"))))
+    )
+
+
+def _newest_outcome(field: str) -> Subquery:
+    return Subquery(Outcome.objects.filter(case_id=OuterRef("pk")).order_by("-id").values(field)[:1])
+
+
+def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = "") -> QuerySet[Case]:
+    """The actor's cases, newest first, narrowed to a pseudonym or diagnosis, a sex, `open` or `closed`."""
+    cases = list_cases(actor=actor)
+    if text := text.replace("\0", "").strip():
+        cases = cases.filter(
+            Q(patient__pseudonym__icontains=text) | Q(diagnosis__icontains=text) | Q(diagnosis_id__iexact=text)
+        )
+    if sex:
+        cases = cases.filter(patient__sex=sex)
+    if outcome in {"open", "closed"}:
+        cases = cases.filter(has_outcome=outcome == "closed")
+    return cases
+
+
+def get_case(*, actor: Actor, case_id: UUID, permission: str = "view_case") -> Case:
+    """One case with its findings; raises Denied when there is none that the actor may see or change."""
+    findings = Prefetch("findings", Finding.objects.select_related("term"))
+    case = list_cases(actor=actor, permission=permission).filter(pk=case_id).prefetch_related(findings).first()
+    if case is None:
+        raise Denied("case.read" if permission == "view_case" else "case.change", "case", (case_id,))
+    return case
+
+
+def has_consent(*, patient_id: UUID, purpose: Consent.Purpose) -> bool:
+    """Whether the newest word of the patient on `purpose` is yes."""
+    newest = Consent.objects.filter(patient_id=patient_id, purpose=purpose).order_by("-id").first()
+    return newest is not None and newest.is_given
+
+
+def consents_of(*, patient_id: UUID) -> dict[str, bool]:
+    """Whether consent holds, by purpose."""
+    rows = Consent.objects.filter(patient_id=patient_id).order_by("id").values_list("purpose", "is_given")
+    return {purpose: False for purpose in Consent.Purpose.values} | dict(rows)
+
+
+def list_care_team(*, case: Case) -> QuerySet[User]:
+    """The accounts that may see `case`."""
+    members = CaseUserObjectPermission.objects.filter(content_object=case, permission__codename="view_case")
+    return User.objects.filter(pk__in=members.values("user_id")).order_by("last_name", "username")
+
+
+def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
+    """(present, absent) term ids."""
+    rows = list(findings)
+    return [f.term_id for f in rows if f.is_present], [f.term_id for f in rows if not f.is_present]
+
+
+def confirmed_cases() -> QuerySet[Case]:
+    """Cases with a confirmed disease whose patient agrees to model training: what a retraining may learn from.
+
+    For the scheduled retraining, which acts for no person and takes no more than findings, age, sex and label.
+    """
+    newest_word = Consent.objects.filter(
+        patient_id=OuterRef("patient_id"), purpose=Consent.Purpose.TRAINING
+    ).order_by("-id")
+    return (
+        Case.objects.annotate(
+            diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name")
+        )
+        .filter(diagnosis_id__isnull=False)
+        .annotate(trainable=Subquery(newest_word.values("is_given")[:1]))
+        .filter(trainable=True)
+        .select_related("patient")
+        .prefetch_related("findings")
+        .order_by("id")
+    )

@@ -1,0 +1,241 @@
+"""Entering and changing cases."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts.actors import Actor
+from apps.accounts.models import User
+from apps.accounts.selectors import list_colleagues
+from apps.audit.services import record_event
+from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome, Patient
+from apps.cases.selectors import get_case
+from apps.core.capabilities import Capability
+from apps.core.problems import Denied, FieldError, InvalidInput
+from apps.knowledge.models import Disease
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """What makes a case. Findings are HPO ids that the knowledge holds; `age` is an ISO 8601 duration or empty."""
+
+    pseudonym: str
+    sex: str = "unknown"
+    age: str = ""
+    present: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    consents: Mapping[str, bool] = field(default_factory=dict)
+
+
+@transaction.atomic
+def create_case(*, actor: Actor, new: NewCase) -> Case:
+    """Enter a case; whoever enters it is its care team. Raises InvalidInput for a pseudonym that is taken."""
+    case = enter_case(actor=actor, new=new)
+    record_event(
+        actor=actor, action="case.create", object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
+    )
+    return case
+
+
+def enter_case(*, actor: Actor, new: NewCase) -> Case:
+    """Write the rows of a new case without an event of its own, for acts that record a wider one."""
+    actor.require(Capability.CASE_WRITE)
+    if actor.user is None or actor.organisation_id is None:
+        raise Denied("case.create", "case")
+    patient = Patient(organisation_id=actor.organisation_id, pseudonym=new.pseudonym.strip(), sex=new.sex)
+    try:
+        with transaction.atomic():
+            patient.save(force_insert=True)
+    except IntegrityError as error:
+        detail = _("A patient of your organisation has this pseudonym already; choose another one.")
+        raise InvalidInput([FieldError("pseudonym", "taken", detail, new.pseudonym)]) from error
+    Consent.objects.bulk_create(
+        Consent(patient=patient, purpose=purpose, is_given=new.consents.get(purpose, False), recorded_by=actor.user)
+        for purpose in Consent.Purpose.values
+    )
+    case = Case(
+        patient=patient,
+        organisation_id=actor.organisation_id,
+        age=new.age,
+        created_by=actor.user,
+        retain_until=_retention_end(),
+    )
+    case.save(force_insert=True)
+    grant_access(case=case, user=actor.user)
+    _write_findings(actor, case, new.present, new.absent)
+    return case
+
+
+def _retention_end() -> datetime:
+    return timezone.now() + timedelta(days=settings.RETENTION_DAYS)
+
+
+def _write_findings(actor: Actor, case: Case, present: Iterable[str], absent: Iterable[str]) -> None:
+    rows = [(term_id, True) for term_id in present] + [(term_id, False) for term_id in absent]
+    Finding.objects.bulk_create(
+        Finding(case=case, term_id=term_id, is_present=is_present, recorded_by=actor.user)
+        for term_id, is_present in rows
+    )
+
+
+def grant_access(*, case: Case, user: User) -> None:
+    """Make `user` a member of the care team. Idempotent."""
+    permissions = Permission.objects.filter(
+        content_type__app_label="cases", codename__in=["view_case", "change_case"], content_type__model="case"
+    )
+    CaseUserObjectPermission.objects.bulk_create(
+        [CaseUserObjectPermission(content_object=case, user=user, permission=permission) for permission in permissions],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def change_case(
+    *,
+    actor: Actor,
+    case_id: UUID,
+    age: str | None = None,
+    sex: str | None = None,
+    present: Iterable[str] | None = None,
+    absent: Iterable[str] | None = None,
+) -> Case:
+    """Change what is given; `present` or `absent` replace all findings of that state."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    Case.objects.select_for_update().get(pk=case.pk)
+    if sex is not None:
+        case.patient.sex = sex
+        case.patient.save(update_fields=["sex"])
+    if age is not None:
+        case.age = age
+    for is_present, term_ids in ((True, present), (False, absent)):
+        if term_ids is not None:
+            case.findings.filter(is_present=is_present).delete()
+    _write_findings(actor, case, present or (), absent or ())
+    _touch(case)
+    record_event(
+        actor=actor, action="case.change", object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
+    )
+    return get_case(actor=actor, case_id=case_id)
+
+
+@transaction.atomic
+def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) -> Case:
+    """Add a finding, or change whether it is present. The term must exist."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    Finding.objects.update_or_create(
+        case=case, term_id=term_id, defaults={"is_present": is_present, "recorded_by": actor.user}
+    )
+    return _finding_changed(actor, case, "case.finding.set")
+
+
+@transaction.atomic
+def remove_finding(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
+    """Take a finding off the case. Idempotent."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    case.findings.filter(term_id=term_id).delete()
+    return _finding_changed(actor, case, "case.finding.remove")
+
+
+def _finding_changed(actor: Actor, case: Case, action: str) -> Case:
+    _touch(case)
+    record_event(
+        actor=actor, action=action, object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
+    )
+    return get_case(actor=actor, case_id=case.pk)
+
+
+def _touch(case: Case) -> None:
+    # Retention counts from the last change, so a case that is worked on is not deleted under its clinician's hands.
+    case.retain_until = _retention_end()
+    case.save(update_fields=["age", "retain_until", "updated_at"])
+
+
+@transaction.atomic
+def share_case(*, actor: Actor, case_id: UUID, user_id: UUID) -> User:
+    """Take a colleague of the same organisation, who may read cases, into the care team."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    colleague = list_colleagues(actor=actor, capability=Capability.CASE_READ).filter(pk=user_id).first()
+    if colleague is None:
+        raise Denied("case.share", "case", (case_id,))
+    grant_access(case=case, user=colleague)
+    record_event(
+        actor=actor,
+        action="case.share",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
+        details={"user": str(colleague.pk)},
+    )
+    return colleague
+
+
+@transaction.atomic
+def record_consent(*, actor: Actor, case_id: UUID, purpose: str, is_given: bool) -> None:
+    """Write down that the patient agreed to `purpose`, or took it back."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    Consent.objects.create(patient=case.patient, purpose=purpose, is_given=is_given, recorded_by=actor.user)
+    record_event(
+        actor=actor,
+        action="consent.give" if is_given else "consent.withdraw",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
+        purpose=purpose,
+    )
+
+
+@transaction.atomic
+def record_outcome(*, actor: Actor, case_id: UUID, disease_id: str | None) -> Outcome:
+    """The confirmed diagnosis, or None for "none of these"."""
+    case, outcome = enter_outcome(actor=actor, case_id=case_id, disease_id=disease_id)
+    record_event(
+        actor=actor,
+        action="case.outcome",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
+    )
+    return outcome
+
+
+def enter_outcome(*, actor: Actor, case_id: UUID, disease_id: str | None) -> tuple[Case, Outcome]:
+    """Write the outcome's row without an event of its own, for acts that record a wider one."""
+    actor.require(Capability.FEEDBACK_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    if disease_id is not None and not Disease.objects.filter(pk=disease_id).exists():
+        detail = _("No disease with this id is known; choose one from the list.")
+        raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
+    outcome = Outcome(case=case, disease_id=disease_id, recorded_by=actor.user)
+    outcome.save(force_insert=True)
+    return case, outcome
+
+
+def delete_case(*, actor: Actor, case: Case) -> None:
+    """Delete a case with all that hangs on it, and its patient when it was his last. The caller records the act."""
+    patient = case.patient
+    case.delete()
+    if not patient.cases.exists():
+        patient.delete()
+
+
+def read_cases(*, actor: Actor, cases: list[Case], action: str) -> None:
+    """Record that the actor was shown `cases`."""
+    record_event(
+        actor=actor,
+        action=action,
+        object_type="case",
+        object_ids=[case.pk for case in cases],
+        patient_ids=[case.patient_id for case in cases],
+    )

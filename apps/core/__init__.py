@@ -1,0 +1,1 @@
+"""What every app stands on: identifiers, capabilities, problems, middleware, health."""

@@ -1,0 +1,25 @@
+"""What a person or a program may be allowed to do. Which role has which is decided in `apps.accounts`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Capability(models.TextChoices):
+    """One capability; endpoints declare it, roles grant it. Stored as permissions `accounts.<value>`."""
+
+    ADMIN_ACCESS = "admin.access", _("Open the administration")
+    AUDIT_READ = "audit.read", _("Read the audit trail")
+    CASE_READ = "case.read", _("Read the cases of one's care team")
+    CASE_WRITE = "case.write", _("Enter and change cases")
+    FEEDBACK_WRITE = "feedback.write", _("Record outcomes")
+    KNOWLEDGE_READ = "knowledge.read", _("Look up findings and diseases")
+    MODEL_READ = "model.read", _("See models and training runs")
+    MODEL_TRAIN = "model.train", _("Ask for a retraining")
+    PREDICTION_CREATE = "prediction.create", _("Ask for a differential diagnosis")
+    PREDICTION_READ = "prediction.read", _("Read the prediction history")
+    PRIVACY_READ = "privacy.read", _("See retention runs")
+    PRIVACY_PURGE = "privacy.purge", _("Delete what is past its retention")
+    ACCOUNT_SELF = "account.self", _("Use one's own account")
+
+
+PUBLIC = "public"  # an endpoint that is meant for everyone says so instead of naming a capability

@@ -1,0 +1,68 @@
+"""What holds for every request: an id, a limit on its size, and an answer instead of a traceback."""
+
+import logging
+import re
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse
+
+from apps.core.answers import problem_answer
+from apps.core.identifiers import uuid7
+from apps.core.problems import Problem, Unavailable
+
+logger = logging.getLogger(__name__)
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+DATABASE_DOWN = "The database did not take the work."
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Gives each request an id, or keeps the one its proxy gave, and repeats it in `X-Request-ID`."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())  # type: ignore[attr-defined]
+        response = self.get_response(request)
+        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class ProblemMiddleware:
+    """Turns problems, and a database that does not answer, into pages or problem+json."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, Problem):
+            return problem_answer(request, exception)
+        if isinstance(exception, DatabaseError | InterfaceError):
+            logger.exception("the database refused or did not answer", exc_info=exception)
+            return problem_answer(request, Unavailable(DATABASE_DOWN))
+        return None
+
+
+class BodySizeMiddleware:
+    """Refuses bodies over `MAX_BODY_BYTES` with 413 before anything reads them."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        try:
+            length = int(request.META.get("CONTENT_LENGTH") or 0)
+        except ValueError:
+            length = 0
+        if length > settings.MAX_BODY_BYTES:
+            return problem_answer(request, RequestDataTooBig(f"over {settings.MAX_BODY_BYTES} bytes"))
+        return self.get_response(request)

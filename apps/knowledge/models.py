@@ -1,0 +1,80 @@
+"""The knowledge that the pages and the API speak of. The engine has its own copy in each model's artefact."""
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models.functions import Lower
+
+from apps.core.models import Record
+
+
+class KnowledgeRelease(Record):
+    """A knowledge folder that was loaded; the newest row is the one in use."""
+
+    version = models.CharField(max_length=80)
+    hpo_release = models.CharField(max_length=40)
+    sha256 = models.CharField(max_length=64)
+    folder = models.CharField(max_length=1000)
+    manifest = models.JSONField()
+
+
+class Term(models.Model):
+    """An HPO term. Terms are never deleted, for stored findings point at them."""
+
+    id = models.CharField(max_length=20, primary_key=True)
+    label = models.CharField(max_length=400)
+    definition = models.TextField(blank=True)
+    is_phenotype = models.BooleanField(help_text="below HP:0000118, so it may be a patient's finding")
+    is_obsolete = models.BooleanField(default=False)
+    replaced_by = models.CharField(max_length=20, blank=True)
+    parents = ArrayField(models.CharField(max_length=20), default=list)
+    alternative_ids = ArrayField(models.CharField(max_length=20), default=list)
+
+    class Meta:
+        indexes = [GinIndex(fields=["alternative_ids"])]
+
+
+class TermName(models.Model):
+    """A label, a synonym or an id by which a term that may be a finding can be found."""
+
+    class Kind(models.TextChoices):
+        LABEL = "label"
+        SYNONYM = "synonym"
+
+    term = models.ForeignKey(Term, models.CASCADE, related_name="names")
+    kind = models.CharField(max_length=10, choices=Kind)
+    language = models.CharField(max_length=8, default="en")
+    text = models.CharField(max_length=400)
+
+    class Meta:
+        indexes = [
+            GinIndex(OpClass(Lower("text"), name="gin_trgm_ops"), name="termname_text_trigrams"),
+            models.Index(OpClass(Lower("text"), name="text_pattern_ops"), name="termname_text_prefix"),
+        ]
+
+
+class Disease(models.Model):
+    """A disease of OMIM, Orphanet or DECIPHER. Never deleted, for stored predictions speak of it."""
+
+    id = models.CharField(max_length=30, primary_key=True)
+    name = models.CharField(max_length=500)
+    database = models.CharField(max_length=12)
+    rarity = models.CharField(max_length=8, blank=True, help_text="rare, common, or empty where not known")
+    rarity_source = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        indexes = [GinIndex(OpClass(Lower("name"), name="gin_trgm_ops"), name="disease_name_trigrams")]
+
+
+class Annotation(models.Model):
+    """One row of phenotype.hpoa: a finding (or course, onset, inheritance) of a disease, and where that is said."""
+
+    disease = models.ForeignKey(Disease, models.CASCADE, related_name="annotations")
+    term = models.ForeignKey(Term, models.PROTECT, related_name="annotations")
+    aspect = models.CharField(max_length=1)
+    is_negated = models.BooleanField()
+    frequency = models.CharField(max_length=60, blank=True)
+    onset = models.CharField(max_length=20, blank=True)
+    sex = models.CharField(max_length=10, blank=True)
+    references = ArrayField(models.CharField(max_length=60), default=list)
+    evidence = models.CharField(max_length=10, blank=True)

@@ -1,0 +1,141 @@
+"""Looking terms and diseases up. Knowledge is the same for everyone, so no actor restricts it."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from apps.core.problems import Denied
+from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term
+
+SEARCH_LIMIT = 15
+_MIN_QUERY = 2
+_ID = re.compile(r"\s*(?:hp[:_ ]?)?(\d{1,7})\s*", re.IGNORECASE)
+# Of the trigrams of a mistyped word some two thirds survive one wrong letter, half survive two.
+_TYPO_THRESHOLD = 0.45
+
+_TERMS_SQL = """
+WITH hit AS (
+    SELECT term_id, text, kind, language,
+           (lower(text) = %(query)s)::int * 2.0
+           + starts_with(lower(text), %(query)s)::int * 0.5
+           + word_similarity(%(query)s, lower(text)) + similarity(%(query)s, lower(text))
+           + (kind = 'label')::int * 0.1 AS score
+    FROM knowledge_termname
+    WHERE lower(text) LIKE %(prefix)s OR lower(text) LIKE ALL(%(words)s) OR %(query)s <%% lower(text)
+), best AS (
+    SELECT DISTINCT ON (term_id) * FROM hit ORDER BY term_id, score DESC, text
+)
+SELECT best.term_id, term.label, best.text, best.kind, best.language, term.definition
+FROM best JOIN knowledge_term term ON term.id = best.term_id
+ORDER BY best.score DESC, length(best.text), term.label LIMIT %(limit)s
+"""
+
+_DISEASES_SQL = """
+SELECT id FROM knowledge_disease
+WHERE lower(name) LIKE ALL(%(words)s) OR %(query)s <%% lower(name)
+ORDER BY starts_with(lower(name), %(query)s) DESC,
+         word_similarity(%(query)s, lower(name)) + similarity(%(query)s, lower(name)) DESC, name
+LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TermHit:
+    """A term that matches a search, and the name (`text`) through which it did."""
+
+    id: str
+    label: str
+    text: str
+    kind: str
+    language: str
+    definition: str
+
+
+def current_release() -> KnowledgeRelease | None:
+    """The release in use, or None before the first `load_knowledge`."""
+    return KnowledgeRelease.objects.order_by("-created_at").first()
+
+
+def search_terms(*, query: str, limit: int = SEARCH_LIMIT) -> list[TermHit]:
+    """Findings whose label, synonym or id matches `query`, best first; typing errors are forgiven."""
+    query = _normalise(query)
+    if match := _ID.fullmatch(query):
+        return _terms_by_id(match.group(1), limit)
+    if len(query) < _MIN_QUERY:
+        return []
+    return [TermHit(*row) for row in _search(_TERMS_SQL, query, limit)]
+
+
+def _terms_by_id(digits: str, limit: int) -> list[TermHit]:
+    """Terms whose id begins with `digits`, or is `digits` with leading zeros; alternative and obsolete ids lead on."""
+    full = f"HP:{digits.zfill(7)}"
+    replaced = Term.objects.filter(id=full).exclude(replaced_by="").values_list("replaced_by", flat=True)
+    exact = Q(id=full) | Q(alternative_ids__contains=[full]) | Q(id__in=list(replaced))
+    terms = Term.objects.filter(exact | Q(id__startswith=f"HP:{digits}"), is_phenotype=True, is_obsolete=False)
+    hits = sorted(terms.order_by("id")[: limit * 4], key=lambda term: (not term.id == full, term.id))
+    return [TermHit(t.id, t.label, t.id, "id", "", t.definition) for t in hits[:limit]]
+
+
+def _normalise(query: str) -> str:
+    return " ".join(query.replace("\0", "").lower().split())[:200]
+
+
+def _search(sql: str, query: str, limit: int) -> list[Any]:
+    escaped = [re.sub(r"([%_\\])", r"\\\1", word) for word in query.split()]
+    parameters = {
+        "query": query,
+        "prefix": " ".join(escaped) + "%",
+        "words": [f"%{word}%" for word in escaped],
+        "limit": limit,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(_TYPO_THRESHOLD)])
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def search_diseases(*, query: str, limit: int = SEARCH_LIMIT) -> list[Disease]:
+    """Diseases whose name or id matches `query`, best first."""
+    query = _normalise(query)
+    if len(query) < _MIN_QUERY:
+        return []
+    by_id = list(Disease.objects.filter(id__istartswith=query).order_by("id")[:limit])
+    if by_id:
+        return by_id
+    ids = [row[0] for row in _search(_DISEASES_SQL, query, limit)]
+    found = Disease.objects.in_bulk(ids)
+    return [found[identifier] for identifier in ids]
+
+
+def get_term(*, term_id: str) -> Term:
+    """One term; raises Denied (not found) for an unknown id."""
+    term = Term.objects.filter(id=term_id).first()
+    if term is None:
+        raise Denied("term.read", "term")
+    return term
+
+
+def get_disease(*, disease_id: str) -> Disease:
+    """One disease; raises Denied (not found) for an unknown id."""
+    disease = Disease.objects.filter(id=disease_id).first()
+    if disease is None:
+        raise Denied("disease.read", "disease")
+    return disease
+
+
+def list_annotations(*, disease: Disease) -> QuerySet[Annotation]:
+    """The findings of `disease` with frequency and references, by label."""
+    return disease.annotations.filter(aspect="P").select_related("term").order_by("is_negated", "term__label")
+
+
+def labels_of(*, term_ids: list[str]) -> dict[str, str]:
+    """Label by term id, for those that are known."""
+    return dict(Term.objects.filter(id__in=term_ids).values_list("id", "label"))
+
+
+def names_of(*, disease_ids: list[str]) -> dict[str, Disease]:
+    """Disease by id, for those that are known."""
+    return Disease.objects.in_bulk(disease_ids)

@@ -1,0 +1,141 @@
+"""Loading a knowledge folder."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from django.db import connection, transaction
+
+from apps.accounts.actors import Actor
+from apps.audit.services import record_event
+from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term, TermName
+from apps.knowledge.selectors import current_release
+from ml.knowledge import Knowledge, read_knowledge
+from ml.knowledge import Term as SourceTerm
+from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
+
+_BATCH = 5000
+# One loading at a time, whoever starts it; any constant will do.
+_LOADING_LOCK = 0x486F6F66
+
+
+def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, bool]:
+    """Load `folder` in one transaction: (the release, whether anything changed).
+
+    Loading what is in use already changes nothing. Terms and diseases that a release no longer has stay, as cases and
+    predictions speak of them; annotations and names are replaced. Raises ml.knowledge.KnowledgeError for a bad folder.
+    """
+    knowledge = read_knowledge(folder)
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOADING_LOCK])
+        release = current_release()
+        if release is not None and release.sha256 == knowledge.manifest["sha256"]:
+            return release, False
+        _write_terms(knowledge.terms)
+        _write_diseases(knowledge)
+        _write_annotations(knowledge)
+        release = KnowledgeRelease.objects.create(
+            version=knowledge.version,
+            hpo_release=knowledge.manifest["hpo_release"],
+            sha256=knowledge.manifest["sha256"],
+            folder=str(folder.resolve()),
+            manifest=knowledge.manifest,
+        )
+        record_event(
+            actor=actor,
+            action="knowledge.load",
+            object_type="knowledge",
+            object_ids=[release.pk],
+            details={"version": release.version},
+        )
+    with connection.cursor() as cursor:
+        # The search is planned on what the tables hold now, not on when they were empty.
+        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in (Term, TermName, Disease, Annotation))}")
+    return release, True
+
+
+def _write_terms(terms: Iterable[SourceTerm]) -> None:
+    terms = list(terms)
+    phenotypes = _below(PHENOTYPIC_ABNORMALITY, terms)
+    Term.objects.bulk_create(
+        (
+            Term(
+                id=term.id,
+                label=term.label,
+                definition=term.definition or "",
+                is_phenotype=term.id in phenotypes,
+                is_obsolete=term.obsolete,
+                replaced_by=term.replaced_by or "",
+                parents=list(term.parents),
+                alternative_ids=list(term.alt_ids),
+            )
+            for term in terms
+        ),
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=[
+            "label", "definition", "is_phenotype", "is_obsolete", "replaced_by", "parents", "alternative_ids",
+        ],
+    )  # fmt: skip
+    TermName.objects.all().delete()
+    TermName.objects.bulk_create(_names(terms, phenotypes), batch_size=_BATCH)
+
+
+def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:
+    """`root` and all its descendants."""
+    children: dict[str, list[str]] = {}
+    for term in terms:
+        for parent in term.parents:
+            children.setdefault(parent, []).append(term.id)
+    found, waiting = {root}, [root]
+    while waiting:
+        fresh = [child for child in children.get(waiting.pop(), ()) if child not in found]
+        found.update(fresh)
+        waiting.extend(fresh)
+    return found
+
+
+def _names(terms: Iterable[SourceTerm], phenotypes: set[str]) -> Iterator[TermName]:
+    for term in terms:
+        if term.id not in phenotypes or term.obsolete:
+            continue
+        yield TermName(term_id=term.id, kind=TermName.Kind.LABEL, text=term.label)
+        for text in sorted({synonym.text for synonym in term.synonyms} - {term.label}):
+            yield TermName(term_id=term.id, kind=TermName.Kind.SYNONYM, text=text)
+
+
+def _write_diseases(knowledge: Knowledge) -> None:
+    Disease.objects.bulk_create(
+        (
+            Disease(
+                id=disease.id,
+                name=disease.name,
+                database=disease.database,
+                rarity=disease.rarity or "",
+                rarity_source=disease.rarity_source or "",
+            )
+            for disease in knowledge.diseases
+        ),
+        batch_size=_BATCH,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["name", "database", "rarity", "rarity_source"],
+    )
+
+
+def _write_annotations(knowledge: Knowledge) -> None:
+    """By COPY: some 270,000 rows, which inserts would take half a minute for."""
+    known = {term.id for term in knowledge.terms}
+    Annotation.objects.all().delete()
+    columns = "disease_id, term_id, aspect, is_negated, frequency, onset, sex, \"references\", evidence"
+    statement = f"COPY {Annotation._meta.db_table} ({columns}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in knowledge.annotations:
+            if row.hpo_id in known:
+                copy.write_row(
+                    (
+                        row.disease_id, row.hpo_id, row.aspect, row.negated, row.frequency, row.onset, row.sex,
+                        list(row.references), row.evidence,
+                    )
+                )  # fmt: skip

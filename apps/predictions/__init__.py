@@ -1,0 +1,1 @@
+"""Differential diagnoses: made, stored, explained, and what clinicians said of them."""

@@ -1,0 +1,38 @@
+"""Reading the history: predictions of cases in the actor's care, and those he asked for without a case."""
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.accounts.actors import Actor
+from apps.cases.selectors import list_cases
+from apps.core.capabilities import Capability
+from apps.core.problems import Denied
+from apps.predictions.models import Feedback, Prediction
+
+
+def list_predictions(*, actor: Actor) -> QuerySet[Prediction]:
+    """What the actor may see of the history, newest first."""
+    if not actor.can(Capability.PREDICTION_READ):
+        return Prediction.objects.none()
+    own = Q(case__isnull=True, requested_by_id=actor.user_id)
+    cared_for = Q(case__in=list_cases(actor=actor).order_by().values("pk"))
+    return (
+        Prediction.objects.filter(own | cared_for, organisation_id=actor.organisation_id)
+        .select_related("model", "case__patient")
+        .order_by("-id")
+    )
+
+
+def get_prediction(*, actor: Actor, prediction_id: UUID) -> Prediction:
+    """One prediction; raises Denied when there is none that the actor may see."""
+    prediction = list_predictions(actor=actor).filter(pk=prediction_id).first()
+    if prediction is None:
+        raise Denied("prediction.read", "prediction", (prediction_id,))
+    return prediction
+
+
+def list_feedback(*, actor: Actor) -> QuerySet[Feedback]:
+    """Feedback on the predictions that the actor may see, newest first."""
+    visible = list_predictions(actor=actor).order_by().values("pk")
+    return Feedback.objects.filter(prediction__in=visible).select_related("disease", "prediction__case")

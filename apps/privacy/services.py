@@ -1,0 +1,85 @@
+"""Deleting what is past its retention."""
+
+import logging
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.accounts.actors import SYSTEM, Actor
+from apps.audit.services import record_event
+from apps.cases.models import Case
+from apps.cases.services import delete_case
+from apps.core.capabilities import Capability
+from apps.core.jobs import JobState, only_worker
+from apps.core.problems import Denied
+from apps.privacy.models import RetentionRun
+from apps.privacy.selectors import expired_cases
+
+logger = logging.getLogger(__name__)
+
+
+@transaction.atomic
+def request_purge(*, actor: Actor) -> RetentionRun:
+    """Write a sweep over the actor's organisation down for the workers."""
+    actor.require(Capability.PRIVACY_PURGE)
+    if actor.organisation_id is None:
+        raise Denied("retention.request", "retention")
+    return schedule_purge(actor=actor, organisation_id=actor.organisation_id)
+
+
+@transaction.atomic
+def schedule_purge(*, actor: Actor, organisation_id: UUID) -> RetentionRun:
+    """Write a sweep over one organisation down for the workers."""
+    run = RetentionRun.objects.create(organisation_id=organisation_id, requested_by_id=actor.user_id)
+    record_event(actor=actor, action="retention.request", object_type="retention", object_ids=[run.pk])
+    return run
+
+
+def run_purge(*, run_id: UUID) -> None:
+    """Delete each case that is past its retention, one transaction a case. Idempotent, and resumes where it was."""
+    with only_worker(run_id) as may_work:
+        run = RetentionRun.objects.filter(pk=run_id).first()
+        if not may_work or run is None or run.state in {JobState.SUCCEEDED, JobState.FAILED}:
+            return
+        run.begin()
+        try:
+            _purge(run)
+        except Exception as error:
+            logger.exception("retention run %s failed", run.pk)
+            run.finish(error=f"{type(error).__name__}: {error}")
+        else:
+            run.finish()
+
+
+def _purge(run: RetentionRun) -> None:
+    due = list(expired_cases(organisation_id=run.organisation_id).values_list("pk", flat=True))
+    run.n_due = run.n_deleted + len(due)
+    run.save(update_fields=["n_due"])
+    for number, case_id in enumerate(due, start=1):
+        if purge_case(case_id=case_id):
+            run.n_deleted += 1
+            run.save(update_fields=["n_deleted"])
+        run.report(number * 100 // len(due), f"{number} / {len(due)}")
+
+
+@transaction.atomic
+def purge_case(*, case_id: UUID) -> bool:
+    """Delete one case with its predictions; False when it was changed meanwhile and is no longer due."""
+    case = Case.objects.select_for_update(of=("self",)).select_related("patient").filter(pk=case_id).first()
+    if case is None or case.retain_until > timezone.now():
+        return False
+    patient_id = case.patient_id
+    with connection.cursor() as cursor:
+        # Predictions are append-only for the application; this function of the owner deletes those of expired cases.
+        cursor.execute("SELECT hoofbeat_purge_predictions(%s)", [case_id])
+    delete_case(actor=SYSTEM, case=case)
+    record_event(
+        actor=SYSTEM,
+        action="case.purge",
+        object_type="case",
+        object_ids=[case_id],
+        patient_ids=[patient_id],
+        purpose="retention",
+    )
+    return True

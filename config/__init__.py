@@ -1,0 +1,1 @@
+"""Wires the clinical system together: settings, URLs, the API's router, Celery."""
