@@ -45,6 +45,8 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet $(PAGES)
 
+# runtime.txt: the same versions without the development tools, for the container image.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: setup
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		pyproject.toml --group dev -o requirements/lock.txt
+	$(COMPILE) pyproject.toml --group dev -o requirements/lock.txt
+	$(COMPILE) pyproject.toml --constraint requirements/lock.txt -o requirements/runtime.txt

@@ -56,7 +56,6 @@ class Folder:
         self.postgres = path / "postgres"
         self.valkey = path / "valkey"
         self.knowledge = path / "knowledge"
-        self.model = path / "model"
         self.model_store = path / "models"
         self.data_store = path / "datasets"
         self.credentials = path / "demo-credentials.json"

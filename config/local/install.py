@@ -92,7 +92,7 @@ def _make_environment():
             command = [sys.executable, "-m", "pip", "--python", str(PYTHON), *words]
         else:
             raise InstallError(
-                f"{sys.executable} has neither ensurepip nor pip, and there is no uv either, so nothing can be "
+                f"{sys.executable} has neither ensurepip nor pip, and there is no uv, so nothing can be "
                 "installed. On Debian and Ubuntu: apt-get install python3-venv"
             )
         if subprocess.call(command) != 0:

@@ -100,37 +100,44 @@ class Bootstrap:
             fresh = _fresh(made)
             command = self._engine("knowledge", "build", "--out", str(fresh))
             self.supervisor.carry_out(Task("Building the knowledge base", command, None))
-            _replace(made, fresh)
+            shutil.rmtree(made, ignore_errors=True)
+            fresh.rename(made)
             self._done(state, knowledge=key)
         return made
 
     def _load_and_train(self, state: dict[str, Any], knowledge: Path) -> Path:
         knows = _manifest_key(knowledge)
-        tasks, keys = [], {}
+        tasks = []
         if state.get("load") != knows:
             command = self._manage("load_knowledge", str(knowledge))
             tasks.append(Task("Loading the knowledge base into the database", command, self._log()))
-            keys["load"] = knows
-        made = self.folder.model
+        # The registry names models by their folder, so each version keeps one of its own, for ever.
+        made = self.folder.model_store / f"shipped-{self._model_key(knows)[:16]}"
         fresh = _fresh(made)
-        key = hashlib.sha256((knows + _fingerprint(_code(_MODEL_CODE), _MODEL_PACKAGES)).encode()).hexdigest()
-        if not self.model and (state.get("train") != key or not (made / "manifest.json").exists()):
+        if not made.exists() and self.model:
+            shutil.copytree(self.model, fresh)
+        elif not made.exists():
             command = self._engine("train", "--knowledge", str(knowledge), "--out", str(fresh))
             tasks.append(Task("Training the model", command, None))
-            keys["train"] = key
         if tasks:
             self.supervisor.carry_out(*tasks)
-            if "train" in keys:
-                _replace(made, fresh)
-            self._done(state, **keys)
-        return self.model or made
+            self._done(state, load=knows)
+        if fresh.exists():
+            fresh.rename(made)
+        return made
+
+    def _model_key(self, knows: str) -> str:
+        if self.model:
+            return _manifest_key(self.model)
+        return hashlib.sha256(
+            (knows + _fingerprint(_code(_MODEL_CODE), _MODEL_PACKAGES)).encode()
+        ).hexdigest()
 
     def _register(self, state: dict[str, Any], model: Path) -> None:
-        key = _manifest_key(model)
-        if state.get("register") != key:
+        if state.get("register") != str(model):
             command = self._manage("register_model", str(model), "--activate")
             self.supervisor.carry_out(Task("Activating the model", command, self._log()))
-            self._done(state, register=key)
+            self._done(state, register=str(model))
 
     def _create_demo(self, state: dict[str, Any]) -> None:
         if state.get("demo") != self.url or not self.folder.credentials.exists():
@@ -156,8 +163,3 @@ def _fresh(made: Path) -> Path:
     fresh = made.with_name(f"{made.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
     return fresh
-
-
-def _replace(made: Path, fresh: Path) -> None:
-    shutil.rmtree(made, ignore_errors=True)
-    fresh.rename(made)
