@@ -19,7 +19,9 @@ def endpoints() -> Iterator[tuple[str, str, Any]]:
     yield from _walk(get_resolver().url_patterns, "", "")
 
 
-def _walk(patterns: list[URLPattern | URLResolver], namespace: str, prefix: str) -> Iterator[tuple[str, str, Any]]:
+def _walk(
+    patterns: list[URLPattern | URLResolver], namespace: str, prefix: str
+) -> Iterator[tuple[str, str, Any]]:
     for pattern in patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):

@@ -85,7 +85,9 @@ def choice(name: str, description: str, default: str, options: tuple[str, ...]) 
     """Read one of `options`."""
     value = text(name, description, default)
     if value not in options:
-        raise ImproperlyConfigured(f"{name} is {value!r}; say one of {', '.join(options)}. It is: {description}.")
+        raise ImproperlyConfigured(
+            f"{name} is {value!r}; say one of {', '.join(options)}. It is: {description}."
+        )
     return value
 
 

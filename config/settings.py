@@ -21,7 +21,9 @@ SECRET_KEY = env.text("SECRET_KEY", "the key that signs sessions; at least 50 ra
 if len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short; it needs at least 50 random characters.")
 DEBUG = env.flag("DEBUG", "show tracebacks to the browser; never where patients are", False)
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "host names that this server answers to", "127.0.0.1,localhost,[::1]")
+ALLOWED_HOSTS = env.words(
+    "ALLOWED_HOSTS", "host names that this server answers to", "127.0.0.1,localhost,[::1]"
+)
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS", "origins (https://host) whose forms are trusted")
 
 INSTALLED_APPS = [
@@ -167,13 +169,15 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.BoundedJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["apps.accounts.throttling.CallerThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"caller": env.text("THROTTLE_RATE", "API requests a token may make", "1200/min")},
+    "DEFAULT_THROTTLE_RATES": {
+        "caller": env.text("THROTTLE_RATE", "API requests a token may make", "1200/min")
+    },
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "config.problems.api_exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-KNOX_TOKEN_MODEL = "accounts.ApiToken"
+KNOX_TOKEN_MODEL = "accounts.ApiToken"  # noqa: S105 - names a table
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=env.integer("TOKEN_DAYS", "days that an API token is valid", 90, 1, 3650)),
     "AUTO_REFRESH": False,
@@ -208,12 +212,19 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 # A web request that queues work must fail at once when the broker is gone: the sweep picks the row up later.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 30, "visibility_timeout": 3600}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 2,
+    "socket_timeout": 30,
+    "visibility_timeout": 3600,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
     "train what the broker lost": {"task": "lifecycle.resume_pending", "schedule": 60.0},
     "purge what the broker lost": {"task": "privacy.resume_pending", "schedule": 60.0},
-    "retrain when enough cases were confirmed": {"task": "lifecycle.schedule_retraining", "schedule": 24 * 3600.0},
+    "retrain when enough cases were confirmed": {
+        "task": "lifecycle.schedule_retraining",
+        "schedule": 24 * 3600.0,
+    },
     "delete what is past its retention": {"task": "privacy.schedule_purge", "schedule": 24 * 3600.0},
 }
 
@@ -274,6 +285,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {
         "handlers": ["console"],
-        "level": env.choice("LOG_LEVEL", "least level of the logs", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        "level": env.choice(
+            "LOG_LEVEL", "least level of the logs", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
+        ),
     },
 }

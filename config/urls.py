@@ -1,3 +1,27 @@
-from django.urls import path
+"""Every address of the site."""
 
-urlpatterns: list = []
+from django.contrib import admin
+from django.urls import include, path
+
+from config import views
+
+handler400 = "config.problems.bad_request"
+handler403 = "config.problems.permission_denied"
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.server_error"
+
+urlpatterns = [
+    path("", views.Home.as_view(), name="home"),
+    path("health/live", views.live, name="health-live"),
+    path("health/ready", views.ready, name="health-ready"),
+    path("language/", views.set_language, name="set-language"),
+    path("account/", include("apps.accounts.urls")),
+    path("cases/", include("apps.cases.urls")),
+    path("", include("apps.predictions.urls")),
+    path("knowledge/", include("apps.knowledge.urls")),
+    path("models/", include("apps.lifecycle.urls")),
+    path("audit/", include("apps.audit.urls")),
+    path("retention/", include("apps.privacy.urls")),
+    path("admin/", admin.site.urls),
+    path("api/v1/", include("config.api")),
+]

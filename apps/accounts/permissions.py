@@ -7,7 +7,6 @@ from django.http import HttpRequest, HttpResponseBase
 from rest_framework.permissions import BasePermission
 
 from apps.core.capabilities import PUBLIC
-from apps.core.problems import Denied
 
 Declared = str | dict[str, str]
 

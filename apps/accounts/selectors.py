@@ -43,7 +43,9 @@ def list_colleagues(*, actor: Actor, capability: Capability) -> QuerySet[User]:
     """Active accounts of the actor's organisation, himself left out, whose roles grant `capability`."""
     return (
         User.objects.filter(
-            organisation_id=actor.organisation_id, is_active=True, groups__permissions__codename=capability.value
+            organisation_id=actor.organisation_id,
+            is_active=True,
+            groups__permissions__codename=capability.value,
         )
         .exclude(pk=actor.user_id)
         .distinct()

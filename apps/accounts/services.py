@@ -23,7 +23,9 @@ def create_user(
     user.set_password(password)
     user.save(force_insert=True)
     user.groups.add(Group.objects.get(name=role))
-    record_event(actor=actor, action="user.create", object_type="user", object_ids=[user.pk], details={"role": role})
+    record_event(
+        actor=actor, action="user.create", object_type="user", object_ids=[user.pk], details={"role": role}
+    )
     return user
 
 

@@ -38,7 +38,9 @@ class Case(Record):
 
     patient = models.ForeignKey(Patient, models.PROTECT, related_name="cases")
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="cases")
-    age = models.CharField(_("age"), max_length=20, blank=True, help_text=_("ISO 8601 duration, such as P20Y or P6M"))
+    age = models.CharField(
+        _("age"), max_length=20, blank=True, help_text=_("ISO 8601 duration, such as P20Y or P6M")
+    )
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
     retain_until = models.DateTimeField()
@@ -99,4 +101,3 @@ class Outcome(Record):
 
     class Meta:
         ordering = ["-id"]
-

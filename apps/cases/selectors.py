@@ -36,7 +36,9 @@ def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = 
     cases = list_cases(actor=actor)
     if text := text.replace("\0", "").strip():
         cases = cases.filter(
-            Q(patient__pseudonym__icontains=text) | Q(diagnosis__icontains=text) | Q(diagnosis_id__iexact=text)
+            Q(patient__pseudonym__icontains=text)
+            | Q(diagnosis__icontains=text)
+            | Q(diagnosis_id__iexact=text)
         )
     if sex:
         cases = cases.filter(patient__sex=sex)
@@ -48,7 +50,9 @@ def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = 
 def get_case(*, actor: Actor, case_id: UUID, permission: str = "view_case") -> Case:
     """One case with its findings; raises Denied when there is none that the actor may see or change."""
     findings = Prefetch("findings", Finding.objects.select_related("term"))
-    case = list_cases(actor=actor, permission=permission).filter(pk=case_id).prefetch_related(findings).first()
+    case = (
+        list_cases(actor=actor, permission=permission).filter(pk=case_id).prefetch_related(findings).first()
+    )
     if case is None:
         raise Denied("case.read" if permission == "view_case" else "case.change", "case", (case_id,))
     return case
@@ -63,7 +67,7 @@ def has_consent(*, patient_id: UUID, purpose: Consent.Purpose) -> bool:
 def consents_of(*, patient_id: UUID) -> dict[str, bool]:
     """Whether consent holds, by purpose."""
     rows = Consent.objects.filter(patient_id=patient_id).order_by("id").values_list("purpose", "is_given")
-    return {purpose: False for purpose in Consent.Purpose.values} | dict(rows)
+    return dict.fromkeys(Consent.Purpose.values, False) | dict(rows)
 
 
 def list_care_team(*, case: Case) -> QuerySet[User]:

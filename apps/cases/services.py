@@ -39,7 +39,11 @@ def create_case(*, actor: Actor, new: NewCase) -> Case:
     """Enter a case; whoever enters it is its care team. Raises InvalidInput for a pseudonym that is taken."""
     case = enter_case(actor=actor, new=new)
     record_event(
-        actor=actor, action="case.create", object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
+        actor=actor,
+        action="case.create",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
     )
     return case
 
@@ -57,7 +61,12 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
         detail = _("A patient of your organisation has this pseudonym already; choose another one.")
         raise InvalidInput([FieldError("pseudonym", "taken", detail, new.pseudonym)]) from error
     Consent.objects.bulk_create(
-        Consent(patient=patient, purpose=purpose, is_given=new.consents.get(purpose, False), recorded_by=actor.user)
+        Consent(
+            patient=patient,
+            purpose=purpose,
+            is_given=new.consents.get(purpose, False),
+            recorded_by=actor.user,
+        )
         for purpose in Consent.Purpose.values
     )
     case = Case(
@@ -91,7 +100,10 @@ def grant_access(*, case: Case, user: User) -> None:
         content_type__app_label="cases", codename__in=["view_case", "change_case"], content_type__model="case"
     )
     CaseUserObjectPermission.objects.bulk_create(
-        [CaseUserObjectPermission(content_object=case, user=user, permission=permission) for permission in permissions],
+        [
+            CaseUserObjectPermission(content_object=case, user=user, permission=permission)
+            for permission in permissions
+        ],
         ignore_conflicts=True,
     )
 
@@ -121,7 +133,11 @@ def change_case(
     _write_findings(actor, case, present or (), absent or ())
     _touch(case)
     record_event(
-        actor=actor, action="case.change", object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
+        actor=actor,
+        action="case.change",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
     )
     return get_case(actor=actor, case_id=case_id)
 

@@ -37,7 +37,13 @@ def describe_field_error(error: FieldError) -> dict[str, Any]:
 
 def problem_document(status: int, title: str, detail: str, request_id: str, **more: Any) -> dict[str, Any]:
     """An RFC 9457 problem document (section 3.1); `errors` lists what is wrong, field by field."""
-    return {"type": "about:blank", "title": title, "status": status, "detail": detail, "request_id": request_id} | more
+    return {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "request_id": request_id,
+    } | more
 
 
 def problem_json(request: HttpRequest, status: int, title: str, detail: str, **more: Any) -> JsonResponse:

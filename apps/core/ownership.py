@@ -19,7 +19,9 @@ def owner_connection() -> Iterator[None]:
     The owner lets the application's role read and write the tables that it makes from now on.
     """
     if not settings.MIGRATION_DATABASE_URL:
-        raise ImproperlyConfigured("MIGRATION_DATABASE_URL is not set: tables are made by the role that owns them.")
+        raise ImproperlyConfigured(
+            "MIGRATION_DATABASE_URL is not set: tables are made by the role that owns them."
+        )
     owner = dj_database_url.parse(settings.MIGRATION_DATABASE_URL)
     before = {key: connection.settings_dict[key] for key in _CREDENTIALS}
     application = dj_database_url.parse(settings.APPLICATION_DATABASE_URL)["USER"]

@@ -74,8 +74,10 @@ def _terms_by_id(digits: str, limit: int) -> list[TermHit]:
     full = f"HP:{digits.zfill(7)}"
     replaced = Term.objects.filter(id=full).exclude(replaced_by="").values_list("replaced_by", flat=True)
     exact = Q(id=full) | Q(alternative_ids__contains=[full]) | Q(id__in=list(replaced))
-    terms = Term.objects.filter(exact | Q(id__startswith=f"HP:{digits}"), is_phenotype=True, is_obsolete=False)
-    hits = sorted(terms.order_by("id")[: limit * 4], key=lambda term: (not term.id == full, term.id))
+    terms = Term.objects.filter(
+        exact | Q(id__startswith=f"HP:{digits}"), is_phenotype=True, is_obsolete=False
+    )
+    hits = sorted(terms.order_by("id")[: limit * 4], key=lambda term: (term.id != full, term.id))
     return [TermHit(t.id, t.label, t.id, "id", "", t.definition) for t in hits[:limit]]
 
 
@@ -92,7 +94,9 @@ def _search(sql: str, query: str, limit: int) -> list[Any]:
         "limit": limit,
     }
     with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(_TYPO_THRESHOLD)])
+        cursor.execute(
+            "SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(_TYPO_THRESHOLD)]
+        )
         cursor.execute(sql, parameters)
         return cursor.fetchall()
 

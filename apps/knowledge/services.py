@@ -50,7 +50,9 @@ def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, boo
         )
     with connection.cursor() as cursor:
         # The search is planned on what the tables hold now, not on when they were empty.
-        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in (Term, TermName, Disease, Annotation))}")
+        cursor.execute(
+            f"ANALYZE {', '.join(model._meta.db_table for model in (Term, TermName, Disease, Annotation))}"
+        )
     return release, True
 
 
@@ -128,7 +130,7 @@ def _write_annotations(knowledge: Knowledge) -> None:
     """By COPY: some 270,000 rows, which inserts would take half a minute for."""
     known = {term.id for term in knowledge.terms}
     Annotation.objects.all().delete()
-    columns = "disease_id, term_id, aspect, is_negated, frequency, onset, sex, \"references\", evidence"
+    columns = 'disease_id, term_id, aspect, is_negated, frequency, onset, sex, "references", evidence'
     statement = f"COPY {Annotation._meta.db_table} ({columns}) FROM STDIN"
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in knowledge.annotations:

@@ -19,6 +19,8 @@ class TrainingRun(Job):
         constraints = [
             # Two trainings at once would only take each other's cores.
             models.UniqueConstraint(
-                models.Value(1), condition=models.Q(state__in=["pending", "running"]), name="one_training_at_a_time"
+                models.Value(1),
+                condition=models.Q(state__in=["pending", "running"]),
+                name="one_training_at_a_time",
             )
         ]

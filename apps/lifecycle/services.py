@@ -13,7 +13,6 @@ from apps.audit.services import record_event
 from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Conflict
-from apps.datasets.models import DatasetVersion
 from apps.datasets.services import snapshot_confirmed_cases
 from apps.knowledge.selectors import current_release
 from apps.lifecycle.models import TrainingRun

@@ -17,7 +17,9 @@ class Prediction(Record):
     token_id = models.UUIDField(null=True)
     model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="predictions")
     model_hash = models.CharField(max_length=64)
-    input = models.JSONField(help_text='{"present": [HPO id], "absent": [HPO id], "age": ISO 8601, "sex": str}')
+    input = models.JSONField(
+        help_text='{"present": [HPO id], "absent": [HPO id], "age": ISO 8601, "sex": str}'
+    )
     output = models.JSONField(help_text='{"ranking": [[disease id, probability]]}, best first')
     notices = models.JSONField(default=list, help_text="what was changed in the input, and why")
     latency_ms = models.FloatField(help_text="time of the engine, in milliseconds")

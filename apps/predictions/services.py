@@ -113,7 +113,8 @@ def _predict(actor: Actor, findings: Findings, case: Case | None) -> Prediction:
         },
         output={"ranking": [[ranked.id, ranked.probability] for ranked in answer.ranking]},
         notices=[
-            {"code": notice.code, "finding": notice.finding, "detail": notice.detail} for notice in query.notices
+            {"code": notice.code, "finding": notice.finding, "detail": notice.detail}
+            for notice in query.notices
         ],
         latency_ms=answer.seconds * 1000,
     )

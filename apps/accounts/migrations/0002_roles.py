@@ -28,7 +28,9 @@ def write_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     administrators = Group.objects.get(name=Role.ADMINISTRATOR.value)
     for app_label, codename in ADMIN_PERMISSIONS:
         model = codename.split("_", 1)[1]
-        administrators.permissions.add(permission(app_label, model, codename, f"Can {codename.replace('_', ' ')}"))
+        administrators.permissions.add(
+            permission(app_label, model, codename, f"Can {codename.replace('_', ' ')}")
+        )
 
 
 class Migration(migrations.Migration):

@@ -1,0 +1,228 @@
+"""What the tests of the clinical system stand on: a real database as the application's own role, real knowledge, a real
+model, people of each role.
+
+The database is made and migrated by the role that owns it; tests then act as the application's role, as in production.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from apps.accounts.actors import SYSTEM, Actor
+from apps.accounts.models import ApiToken, Organisation, User
+from apps.accounts.roles import Role
+from apps.accounts.selectors import get_actor
+from apps.accounts.services import create_user, issue_token
+from apps.cases.models import Case
+from apps.cases.services import NewCase, create_case
+from apps.knowledge.models import KnowledgeRelease
+from apps.knowledge.services import load_knowledge
+from apps.registry.models import ModelVersion
+from apps.registry.services import activate_model, register_model
+
+pytest_plugins = ["tests.engine_fixtures"]
+
+PASSWORD = "correct-horse-battery-staple"
+
+# Findings of the revised Ghent criteria (Loeys et al. 2010, PMID:20591885) for Marfan syndrome, OMIM:154700.
+MARFAN_FINDINGS = ("HP:0001166", "HP:0001083", "HP:0002616", "HP:0001519", "HP:0000768")
+MARFAN = "OMIM:154700"
+
+_CREDENTIALS = ("USER", "PASSWORD", "HOST", "PORT")
+_numbers = itertools.count(1)
+
+
+def _connect_as(url: str) -> None:
+    connection.close()
+    parsed = dj_database_url.parse(url)
+    connection.settings_dict.update({key: parsed[key] for key in _CREDENTIALS})
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> None:
+    """The owner makes the test database."""
+    _connect_as(settings.MIGRATION_DATABASE_URL)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """From here on the application's role is at work; the owner comes back to drop the database."""
+    with django_db_blocker.unblock():
+        _connect_as(settings.APPLICATION_DATABASE_URL)
+    yield
+    with django_db_blocker.unblock():
+        _connect_as(settings.MIGRATION_DATABASE_URL)
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings: Any) -> None:
+    """Tests make many accounts; the production hasher is slow on purpose."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_throttle(request: pytest.FixtureRequest) -> None:
+    """No test may be throttled for what another one did."""
+    if "db" in request.fixturenames or "committed_db" in request.fixturenames:
+        cache.clear()
+
+
+@pytest.fixture
+def owner_cursor(django_db_setup: None) -> Iterator[psycopg.Cursor]:
+    """The owner's own connection, outside of the test's transaction; each statement commits."""
+    url = dj_database_url.parse(settings.MIGRATION_DATABASE_URL)
+    with (
+        psycopg.connect(
+            host=url["HOST"],
+            port=url["PORT"],
+            user=url["USER"],
+            password=url["PASSWORD"],
+            dbname=connection.settings_dict["NAME"],
+            autocommit=True,
+        ) as owner,
+        owner.cursor() as cursor,
+    ):
+        yield cursor
+
+
+@pytest.fixture
+def committed_db(
+    django_db_setup: None, django_db_blocker: Any, owner_cursor: psycopg.Cursor
+) -> Iterator[None]:
+    """For tests whose work other processes, threads or connections must see: it is committed, and removed afterwards.
+
+    The application's role may not truncate, and append-only tables refuse it, so the owner cleans up.
+    """
+    with django_db_blocker.unblock():
+        yield
+        connection.close()
+    append_only = ("audit_auditevent", "predictions_prediction", "predictions_feedback")
+    for table in append_only:
+        owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    owner_cursor.execute(
+        "TRUNCATE audit_auditevent, accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
+        "django_session CASCADE"
+    )
+    for table in append_only:
+        owner_cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+@pytest.fixture(scope="session")
+def knowledge(django_db_setup: None, django_db_blocker: Any, knowledge_dir: Path) -> KnowledgeRelease:
+    """The wheel's knowledge, loaded once for the whole session."""
+    with django_db_blocker.unblock():
+        release, _changed = load_knowledge(actor=SYSTEM, folder=knowledge_dir)
+    return release
+
+
+@pytest.fixture(scope="session")
+def active_model(knowledge: KnowledgeRelease, django_db_blocker: Any, model_dir: Path) -> ModelVersion:
+    """A model trained on that knowledge, registered and active."""
+    with django_db_blocker.unblock():
+        model, _is_new = register_model(actor=SYSTEM, folder=model_dir)
+        activate_model(actor=SYSTEM, model=model)
+    return model
+
+
+@pytest.fixture
+def organisation() -> Organisation:
+    return Organisation.objects.create(name=f"Clinic {next(_numbers)}")
+
+
+@pytest.fixture
+def other_organisation() -> Organisation:
+    return Organisation.objects.create(name=f"Elsewhere {next(_numbers)}")
+
+
+@pytest.fixture
+def user_of(organisation: Organisation) -> Callable[..., User]:
+    """`user_of("clinician")` makes an account of that role, in `organisation` unless told otherwise."""
+
+    def make(role: str = Role.CLINICIAN, organisation: Organisation = organisation) -> User:
+        username = f"{role}-{next(_numbers)}"
+        return create_user(
+            actor=SYSTEM,
+            username=username,
+            password=PASSWORD,
+            organisation=organisation,
+            role=role,
+            name=username,
+        )
+
+    return make
+
+
+@pytest.fixture
+def clinician(user_of: Callable[..., User]) -> User:
+    return user_of(Role.CLINICIAN)
+
+
+@pytest.fixture
+def actor_of() -> Callable[[User], Actor]:
+    """The actor that an account is."""
+    return lambda user: get_actor(user=user)
+
+
+@pytest.fixture
+def token_of() -> Callable[..., tuple[ApiToken, str]]:
+    """`token_of(user)` issues a token: (its row, the secret)."""
+
+    def issue(user: User, lifetime: timedelta | None = None) -> tuple[ApiToken, str]:
+        return issue_token(actor=get_actor(user=user), name="test", lifetime=lifetime)
+
+    return issue
+
+
+@pytest.fixture
+def api(token_of: Callable[..., tuple[ApiToken, str]]) -> Callable[..., APIClient]:
+    """`api(user)` is a REST client that sends a token of his; `api()` sends none. Errors of the server are answers."""
+
+    def client(user: User | None = None) -> APIClient:
+        made = APIClient(raise_request_exception=False)
+        if user is not None:
+            made.credentials(HTTP_AUTHORIZATION=f"Token {token_of(user)[1]}")
+        return made
+
+    return client
+
+
+@pytest.fixture
+def page() -> Callable[..., Client]:
+    """`page(user)` is a browser that is signed in; `page()` is nobody's."""
+
+    def client(user: User | None = None) -> Client:
+        made = Client(raise_request_exception=False)
+        if user is not None:
+            made.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return made
+
+    return client
+
+
+@pytest.fixture
+def case_of(knowledge: KnowledgeRelease) -> Callable[..., Case]:
+    """`case_of(user)` enters a case with findings of Marfan syndrome; arguments change its parts."""
+
+    def make(user: User, **changes: Any) -> Case:
+        values = {
+            "pseudonym": f"K7-{next(_numbers):04}",
+            "sex": "female",
+            "age": "P20Y",
+            "present": MARFAN_FINDINGS,
+            "absent": ("HP:0000193",),
+            "consents": {"care": True},
+        }
+        return create_case(actor=get_actor(user=user), new=NewCase(**(values | changes)))
+
+    return make
