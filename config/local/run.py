@@ -30,6 +30,7 @@ class Options:
 def run(options: Options) -> None:
     """Bring the whole system up, say so, and keep it up until asked to stop; then leave no process."""
     wishes = Wishes()
+    wishes.listen()
     if "MAKELEVEL" in os.environ:
         # make forwards SIGTERM and waits for us; this is for when make itself is killed.
         die_with_parent(signal.SIGTERM, os.getppid())

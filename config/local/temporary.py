@@ -23,6 +23,7 @@ from config.local.valkey import Valkey
 def run_python(arguments: list[str]) -> int:
     """Run Python with `arguments` in the checkout's root; returns its exit code."""
     wishes = Wishes()
+    wishes.listen()
     supervisor = Supervisor(wishes)
     with tempfile.TemporaryDirectory(prefix="hoofbeat-test-") as name:
         folder = Path(name)

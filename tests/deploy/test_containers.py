@@ -1,0 +1,170 @@
+"""The container files, checked without a Docker engine: they parse, and whatever they name exists."""
+
+import importlib
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from celery.bin.celery import celery as celery_command
+from click.testing import CliRunner
+from django.core.management import get_commands
+from gunicorn.config import Config
+
+from config.environment import declared
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+SERVICES: Mapping[str, Mapping[str, Any]] = yaml.safe_load(COMPOSE)["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "hoofbeat"}
+INTERPOLATION = re.compile(r"(?<!\$)\$\{?([A-Z_]+)([^}]*)")
+
+
+def dockerfile_lines() -> Iterator[tuple[str, str]]:
+    """(instruction, the rest of it) with continued lines joined."""
+    for line in DOCKERFILE.replace("\\\n", " ").splitlines():
+        if line and not line.startswith("#"):
+            instruction, rest = line.split(None, 1)
+            yield instruction, rest
+
+
+def exec_form(text: str) -> list[str]:
+    words = yaml.safe_load(text)
+    assert isinstance(words, list), f"not the exec form: {text}"
+    return words
+
+
+def web_command() -> list[str]:
+    return exec_form([rest for instruction, rest in dockerfile_lines() if instruction == "CMD"][-1])
+
+
+def load(path: str) -> Any:
+    module, name = path.split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def test_the_composition_has_every_part() -> None:
+    assert set(SERVICES) == {"proxy", "web", "worker", "beat", "bootstrap", "postgres", "valkey"}
+    assert SERVICES["postgres"]["image"] == "postgres:18"
+    assert set(OURS) == {"web", "worker", "beat", "bootstrap"}
+
+
+@pytest.mark.parametrize("service", OURS)
+def test_the_settings_read_what_is_set_and_get_what_they_need(service: str) -> None:
+    variables = set(OURS[service]["environment"])
+    assert variables <= set(declared()), "set, but no setting reads it"
+    required = {name for name, variable in declared().items() if variable.default is None}
+    assert required <= variables, "the settings refuse to load without it"
+
+
+def test_only_the_bootstrap_may_change_tables() -> None:
+    assert [name for name in OURS if "MIGRATION_DATABASE_URL" in OURS[name]["environment"]] == ["bootstrap"]
+
+
+def test_no_secret_has_a_default_and_all_are_explained() -> None:
+    used = INTERPOLATION.findall(COMPOSE)
+    assert used
+    assert {rest[:2] for _name, rest in used} == {":?"}, "a variable of the composition has a default"
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    explained = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    assert set(explained) == {name for name, _rest in used}
+    assert not any(explained.values()), "the example holds a value that somebody would keep"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_is_known_to_be_well(service: str) -> None:
+    if service == "web":
+        assert any(instruction == "HEALTHCHECK" for instruction, _rest in dockerfile_lines())
+    elif service == "proxy":
+        assert SERVICES[service]["depends_on"] == {"web": {"condition": "service_healthy"}}
+    else:
+        assert "healthcheck" in SERVICES[service]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_mounted_file_and_volume_exists(service: str) -> None:
+    named = yaml.safe_load(COMPOSE)["volumes"]
+    for mount in SERVICES[service]["volumes"]:
+        source = mount.split(":", 1)[0]
+        if source.startswith("./"):
+            assert (ROOT / source).is_file(), source
+        elif not source.startswith("${"):
+            assert source in named, source
+
+
+@pytest.mark.parametrize("service", ["worker", "beat"])
+def test_celery_understands_its_command(service: str) -> None:
+    command, *words = OURS[service]["command"]
+    assert command == "celery"
+    assert load(words[words.index("--app") + 1]).main == "hoofbeat"
+    # Help is shown only once all the words before it were understood.
+    result = CliRunner().invoke(celery_command, [*words, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def test_gunicorn_understands_its_command() -> None:
+    command, application, *words = web_command()
+    assert command == "gunicorn"
+    assert callable(load(application))
+    understood = Config().parser().parse_args(words)
+    assert understood.worker_class == "gthread"
+    assert understood.bind == ["0.0.0.0:8000"]
+
+
+def test_the_proxy_speaks_new_tls_only_and_finds_the_web_server() -> None:
+    caddyfile = (ROOT / "deploy/caddy/Caddyfile").read_text(encoding="utf-8")
+    assert re.search(r"^\s*protocols tls1\.2 tls1\.3$", caddyfile, re.MULTILINE)
+    upstream = re.search(r"^\s*reverse_proxy (\w+):(\d+)$", caddyfile, re.MULTILINE)
+    assert upstream is not None
+    assert upstream[1] in SERVICES
+    assert ("EXPOSE", upstream[2]) in dockerfile_lines()
+    assert set(SERVICES["proxy"]["environment"]) == set(re.findall(r"\{\$(\w+)\}", caddyfile))
+
+
+def test_what_the_image_copies_exists_and_is_let_through() -> None:
+    let_through = set(
+        re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    copied = {
+        source
+        for instruction, rest in dockerfile_lines()
+        if instruction == "COPY" and "--from" not in rest
+        for source in rest.split()[:-1]
+    }
+    assert copied == let_through
+    assert all((ROOT / source).exists() for source in copied)
+
+
+def test_the_image_runs_as_nobody_special() -> None:
+    last_stage = list(dockerfile_lines())
+    last_stage = last_stage[max(i for i, (word, _rest) in enumerate(last_stage) if word == "FROM") :]
+    assert ("USER", "hoofbeat") in last_stage
+    assert any(word == "RUN" and "useradd --system --uid 10001" in rest for word, rest in last_stage)
+
+
+def test_the_image_has_the_locked_versions_and_no_development_tools() -> None:
+    pin = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
+    locked = dict(pin.findall((ROOT / "requirements/lock.txt").read_text(encoding="utf-8")))
+    runtime = dict(pin.findall((ROOT / "requirements/runtime.txt").read_text(encoding="utf-8")))
+    assert runtime.items() <= locked.items(), "run `make lock`"
+    assert {"django", "celery", "gunicorn", "onnxruntime"} <= set(runtime)
+    assert not {"pytest", "ruff", "mypy", "playwright"} & set(runtime)
+
+
+@pytest.mark.parametrize("script", ["deploy/bootstrap.sh", "deploy/valkey/start.sh"])
+def test_the_scripts_parse(script: str) -> None:
+    assert subprocess.run(["sh", "-n", ROOT / script]).returncode == 0
+
+
+def test_every_command_of_ours_in_image_and_bootstrap_exists() -> None:
+    assert OURS["bootstrap"]["command"] == ["sh", "deploy/bootstrap.sh"]
+    text = DOCKERFILE + (ROOT / "deploy/bootstrap.sh").read_text(encoding="utf-8")
+    managed = set(re.findall(r"manage\.py ([a-z_]+)", text))
+    assert managed == {"collectstatic", "migrate", "load_knowledge", "register_model"}
+    assert managed <= set(get_commands())
+    modules = set(re.findall(r"python -m (ml(?: [a-z]+)+)", text))
+    assert modules == {"ml knowledge build", "ml train"}
