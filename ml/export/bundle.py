@@ -1,0 +1,90 @@
+"""Writes the served bundle: every file, its checksums, and a manifest."""
+
+import datetime
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ml.export.converters import to_onnx
+from ml.folders import write_folder
+from ml.knowledge import Knowledge, store
+from ml.serving import artefact
+from ml.training.ranker import PhenotypeRanker
+
+
+def bundle_files(ranker: PhenotypeRanker, knowledge: Knowledge, description: dict[str, Any]) -> dict[str, bytes]:
+    """All served files but the manifest; the same bytes for the same model."""
+    diseases = {disease.id: disease for disease in knowledge.diseases}
+    profiles = ranker.profiles_.profiles_
+    likelihood = ranker.likelihood_
+    frequency = profiles.frequency
+    evidence = ranker.evidence_
+    n_cases = 0 if evidence.cases is None else len(evidence.cases)
+    described = {
+        "knowledge_version": knowledge.version,
+        "hpo_release": knowledge.manifest["hpo_release"],
+        "sources": knowledge.manifest["sources"],
+        "n_diseases": len(ranker.classes_),
+        "n_terms": len(likelihood.graph_),
+        "n_cases": n_cases,
+        "prior": "literature",
+    } | description
+    terms = "".join(
+        json.dumps(
+            {
+                "id": t.id,
+                "label": t.label,
+                "synonyms": [s._asdict() for s in t.synonyms],
+                "alt_ids": t.alt_ids,
+                "parents": t.parents,
+                "obsolete": t.obsolete,
+                "replaced_by": t.replaced_by,
+                "consider": t.consider,
+            },
+            ensure_ascii=False,
+        )
+        + "\n"
+        for t in knowledge.terms
+    )
+    names = "".join(
+        json.dumps({"id": i, "name": diseases[i].name, "rarity": diseases[i].rarity}, ensure_ascii=False) + "\n"
+        for i in ranker.classes_.tolist()
+    )
+    files = {
+        artefact.MODEL: to_onnx(ranker).SerializeToString(deterministic=True),
+        artefact.DESCRIPTION: (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode(),
+        artefact.TERMS: store.gzip_bytes(terms.encode()),
+        artefact.DISEASES: store.gzip_bytes(names.encode()),
+        artefact.ANNOTATIONS: artefact.pack_table(evidence.table),
+        artefact.PROFILES: artefact.pack_arrays(
+            {
+                "start": frequency.indptr.astype(np.int64),
+                "term": frequency.indices.astype(np.int32),
+                "frequency": frequency.data.astype(np.float32),
+                "background": likelihood.background_,
+                "share": np.array(likelihood.share),
+                "floor": np.array(likelihood.floor),
+            },
+            {},
+        ),
+    }
+    if evidence.cases is not None:
+        files[artefact.CASES] = artefact.pack_cases(evidence.cases)
+    return files
+
+
+def write_bundle(out: Path, files: dict[str, bytes], notes: dict[str, Any]) -> str:
+    """Write files and manifest as one folder that appears at once; returns the artefact's hash."""
+    checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(files.items())}
+    digest = artefact.artefact_hash(checksums)
+    manifest = {
+        "format": artefact.FORMAT,
+        "artefact_hash": digest,
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "files": checksums,
+    } | notes
+    write_folder(out, files | {artefact.MANIFEST: (json.dumps(manifest, indent=1) + "\n").encode()})
+    return digest

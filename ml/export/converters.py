@@ -1,0 +1,189 @@
+"""The converter that teaches skl2onnx to export a `PhenotypeRanker`.
+
+One patient a run: input `patient` [1, terms + 2] (`ml.features.encode`). Outputs, of which a caller asks for those that
+he wants: `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for explanations,
+`present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero contributions as
+triplets `absent_owner`, `absent_disease`, `absent_value`. Ratios and their logarithms are float32, sums float64.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, numpy_helper
+from skl2onnx import convert_sklearn, update_registered_converter
+from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
+
+from ml.export.layout import Ragged, ratio_layout
+from ml.features.encode import AGE_EDGES
+from ml.training.ranker import PhenotypeRanker
+
+OPSET = 18
+TOP = 100
+OUTPUTS = {
+    "top_index": Int64TensorType,
+    "top_probability": DoubleTensorType,
+    "top_score": DoubleTensorType,
+    "score": DoubleTensorType,
+    "probability": DoubleTensorType,
+    "present_term": Int64TensorType,
+    "present_contribution": FloatTensorType,
+    "absent_term": Int64TensorType,
+    "absent_owner": Int64TensorType,
+    "absent_disease": Int64TensorType,
+    "absent_value": FloatTensorType,
+}
+
+
+class _Graph:
+    """Adds nodes and constants to skl2onnx's container; every node gets a fresh name."""
+
+    def __init__(self, scope: Any, container: Any) -> None:
+        self._scope = scope
+        self._container = container
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        full = self._scope.get_unique_variable_name(name)
+        tensor = numpy_helper.from_array(np.ascontiguousarray(value), full)
+        self._container.add_initializer(full, tensor.data_type, list(value.shape), tensor)
+        return str(full)
+
+    def ints(self, *values: int) -> str:
+        return self.constant("i", np.array(values, np.int64))
+
+    def node(self, kind: str, *inputs: str, outputs: int = 1, out: str | None = None, **attributes: Any) -> Any:
+        names = [out] if out else [self._scope.get_unique_variable_name(kind.lower()) for _ in range(outputs)]
+        self._container.add_node(
+            kind, list(inputs), names, op_version=OPSET, name=self._scope.get_unique_operator_name(kind), **attributes
+        )
+        return names[0] if len(names) == 1 else names
+
+    def where(self, condition: str, out: str | None = None) -> str:
+        """Indices [k] of the true elements of a vector."""
+        return str(self.node("Reshape", self.node("NonZero", condition), self.ints(-1), out=out))
+
+    def lists(self, name: str, table: Ragged, index: str) -> tuple[str, list[str]]:
+        """(owner, values...) of the concatenated lists of `index` [k]; owner counts 0..k-1."""
+        start = self.node("Gather", self.constant(f"{name}_start", table.start), index)
+        length = self.node("Gather", self.constant(f"{name}_length", table.length), index)
+        # the extra zero keeps the maximum defined when there is no list at all
+        longest = self.node("ReduceMax", self.node("Concat", length, self.ints(0), axis=0), keepdims=0)
+        zero, one = (self.constant("s", np.array(v, np.int64)) for v in (0, 1))
+        offsets = self.node("Range", zero, longest, one)
+        inside = self.node("Less", self.node("Unsqueeze", offsets, self.ints(0)),
+                           self.node("Unsqueeze", length, self.ints(1)))  # fmt: skip
+        owner, offset = self.node("Split", self.node("NonZero", inside), outputs=2, axis=0, num_outputs=2)
+        owner = self.node("Reshape", owner, self.ints(-1))
+        offset = self.node("Reshape", offset, self.ints(-1))
+        position = self.node("Add", self.node("Gather", start, owner), offset)
+        values = [
+            self.node("Gather", self.constant(f"{name}_{k}", flat), position) for k, flat in enumerate(table.flats)
+        ]
+        return owner, values
+
+    def marks(self, n: int, index: str) -> str:
+        """A boolean vector [n], true at `index`."""
+        zeros = self.constant("zeros", np.zeros(n, np.int32))
+        ones = self.node("Expand", self.constant("o", np.array(1, np.int32)), self.node("Shape", index))
+        marked = self.node("ScatterElements", zeros, index, ones, axis=0)
+        return str(self.node("Cast", marked, to=TensorProto.BOOL))
+
+
+def _convert(scope: Any, operator: Any, container: Any) -> None:
+    ranker: PhenotypeRanker = operator.raw_operator
+    likelihood, offset = ranker.likelihood_, ranker.offset_
+    layout = ratio_layout(likelihood)
+    n_terms, n_diseases = len(likelihood.graph_), len(ranker.classes_)
+    names = {variable.raw_name: variable.full_name for variable in operator.outputs}
+    g = _Graph(scope, container)
+    patient = g.node("Reshape", operator.inputs[0].full_name, g.ints(-1))
+    states = g.node("Slice", patient, g.ints(0), g.ints(n_terms))
+    half = [g.constant("half", np.array(v, np.float32)) for v in (0.5, -0.5)]
+    is_present, is_absent = g.node("Greater", states, half[0]), g.node("Less", states, half[1])
+
+    # the most specific present findings
+    implied = g.marks(n_terms, _wide(g, g.lists("ancestor", layout.ancestors, g.where(is_present))[1][0]))
+    present = g.where(g.node("And", is_present, g.node("Not", implied)), names["present_term"])
+    # the most general absent findings, unless a present one implies them
+    absent_index = g.where(is_absent)
+    owner, (above,) = g.lists("ancestor", layout.ancestors, absent_index)
+    covered = g.node("Compress", owner, g.node("Gather", is_absent, above), axis=0)
+    covered = g.marks(n_terms, g.node("Gather", absent_index, covered))
+    countable = g.node("And", is_absent, g.node("Not", g.node("Or", implied, covered)))
+    absent = g.where(countable, names["absent_term"])
+
+    # R, then log(floor + (1 - floor) * R), for each present finding and disease
+    dense = g.constant("dense", layout.dense)
+    ratios = []
+    for j in range(2):
+        row = g.node("Gather", g.constant("row", layout.row[:, j]), present)
+        factor = g.node("Gather", g.constant("factor", layout.factor[:, j]), present)
+        ratios.append(g.node("Mul", g.node("Gather", dense, row), g.node("Unsqueeze", factor, g.ints(1))))
+    owner, (disease, value) = g.lists("specific", layout.sparse, present)
+    flat = g.node("Reshape", g.node("Max", *ratios), g.ints(-1))
+    position = g.node("Add", g.node("Mul", owner, g.ints(n_diseases)), _wide(g, disease))
+    flat = g.node("ScatterElements", flat, position, value, axis=0)
+    ratio = g.node("Reshape", flat, g.ints(-1, n_diseases))
+    floor = np.array([likelihood.floor, 1 - likelihood.floor], np.float32)
+    softened = g.node("Add", g.node("Mul", ratio, g.constant("span", floor[1])), g.constant("floor", floor[0]))
+    contribution = g.node("Log", softened, out=names["present_contribution"])
+    findings = g.node("ReduceSum", g.node("Cast", contribution, to=TensorProto.DOUBLE), g.ints(0), keepdims=0)
+
+    owner, (disease, value) = g.lists("absent", layout.absent, absent)
+    g.node("Identity", owner, out=names["absent_owner"])
+    disease = g.node("Cast", disease, to=TensorProto.INT64, out=names["absent_disease"])
+    g.node("Identity", value, out=names["absent_value"])
+    findings = g.node("ScatterElements", findings, disease, g.node("Cast", value, to=TensorProto.DOUBLE),
+                      axis=0, reduction="add")  # fmt: skip
+
+    score = g.node("Add", findings, _offset(g, patient, n_terms, offset.base_, offset.age_), out=names["score"])
+    temperature = g.constant("temperature", np.array(ranker.temperature, np.float64))
+    probability = g.node("Softmax", g.node("Div", score, temperature), axis=0, out=names["probability"])
+    # by score, not by probability: far down the list probabilities underflow to the same value
+    ranked, index = g.node("TopK", score, g.ints(min(TOP, n_diseases)), outputs=2, axis=0)
+    g.node("Identity", ranked, out=names["top_score"])
+    g.node("Identity", index, out=names["top_index"])
+    g.node("Gather", probability, index, out=names["top_probability"])
+
+
+def _wide(g: _Graph, index: str) -> str:
+    return str(g.node("Cast", index, to=TensorProto.INT64))
+
+
+def _offset(g: _Graph, patient: str, n_terms: int, base: NDArray[Any], by_age: NDArray[Any]) -> str:
+    age = g.node("Slice", patient, g.ints(n_terms), g.ints(n_terms + 1))
+    reached = g.node("Not", g.node("Less", age, g.constant("edges", np.array(AGE_EDGES, np.float32))))
+    count = g.node("ReduceSum", g.node("Cast", reached, to=TensorProto.INT64), g.ints(0), keepdims=1)
+    unknown = g.node("Less", age, g.constant("zero", np.zeros(1, np.float32)))
+    interval = g.node("Where", unknown, g.ints(0), g.node("Add", count, g.ints(1)))
+    row = g.node("Gather", g.constant("offset", base[None, :] + by_age), interval)
+    return str(g.node("Reshape", row, g.ints(-1)))
+
+
+def _parse(scope: Any, model: PhenotypeRanker, inputs: list[Any], custom_parsers: Any = None) -> Any:
+    operator = scope.declare_local_operator("HoofbeatPhenotypeRanker", model)
+    operator.inputs.extend(inputs)
+    for name, kind in OUTPUTS.items():
+        operator.outputs.append(scope.declare_local_variable(name, kind()))
+    return operator.outputs
+
+
+def _shapes(operator: Any) -> None:
+    n_diseases = len(operator.raw_operator.classes_)
+    top = min(TOP, n_diseases)
+    shapes = {name: [top] for name in ("top_index", "top_probability", "top_score")}
+    shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_contribution": [None, n_diseases]}
+    for variable in operator.outputs:
+        variable.type.shape = shapes.get(variable.raw_name, [None])
+
+
+def to_onnx(ranker: PhenotypeRanker) -> onnx.ModelProto:
+    """The graph of a fitted ranker."""
+    update_registered_converter(
+        PhenotypeRanker, "HoofbeatPhenotypeRanker", _shapes, _convert, overwrite=True, parser=_parse
+    )
+    n_features = len(ranker.likelihood_.graph_) + 2
+    return convert_sklearn(
+        ranker, "hoofbeat", [("patient", FloatTensorType([1, n_features]))], target_opset=OPSET
+    )

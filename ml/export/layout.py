@@ -1,0 +1,158 @@
+"""The tables of the ONNX graph: the ratios R(t, d) of `FindingLikelihood` as dense rows plus exact sparse corrections.
+
+R(t, d) is a maximum over the ancestors of t. Dense, it would take terms x diseases (600 MB). But only some hundred
+general terms are known of many diseases; so each term takes the larger of two dense rows, each times a factor (its
+nearest general ancestors), and lists the few diseases for which a more specific term gives more. The result is the
+same function, with no approximation (docs/adr/0010).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.training.likelihood import FindingLikelihood
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Lists of different lengths: list i is `flat[start[i]:start[i] + length[i]]`, for each array of `flats`."""
+
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    flats: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class RatioLayout:
+    """`dense` [rows, diseases]; `row`, `factor` [terms, 2]: R(t, .) = max over j of factor[t, j] * dense[row[t, j]],
+    overwritten by the (disease, ratio) pairs of `sparse`. `absent`: (disease, contribution) pairs of the terms.
+    `ancestors`: proper ancestors of the terms."""
+
+    dense: NDArray[np.float32]
+    row: NDArray[np.int64]
+    factor: NDArray[np.float32]
+    sparse: Ragged
+    absent: Ragged
+    ancestors: Ragged
+
+
+def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> RatioLayout:
+    """Lay out a fitted likelihood; terms known of more than `dense_above` diseases get a dense row."""
+    graph, share = likelihood.graph_, likelihood.share
+    is_dense = np.diff(likelihood.frequency_.indptr) > dense_above
+    rows = _DenseRows(likelihood)
+    row = np.zeros((len(graph), 2), np.int64)
+    factor = np.zeros((len(graph), 2), np.float32)
+    nearest: list[dict[int, int]] = [{} for _ in range(len(graph))]
+    kept: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = [_nothing() for _ in range(len(graph))]
+    for term in graph.order:
+        if is_dense[term]:
+            nearest[term] = {term: 0}
+        else:
+            for parent in graph.parents[term]:
+                for general, steps in nearest[parent].items():
+                    nearest[term][general] = min(steps + 1, nearest[term].get(general, 1 << 30))
+            nearest[term] = _undominated(likelihood, nearest[term])
+            kept[term] = _sparse_row(likelihood, term, kept)
+        first, *rest = sorted(nearest[term].items(), key=lambda item: (item[1], item[0])) or [(term, 0)]
+        for j, group in enumerate(([first], rest)):
+            if group:
+                least = min(steps for _, steps in group)
+                row[term, j] = rows.number(tuple(sorted((general, steps - least) for general, steps in group)))
+                factor[term, j] = share**least
+    dense = np.stack(rows.values)
+    pruned = []
+    for term, (diseases, values) in enumerate(kept):
+        general_ratio = (factor[term][:, None] * dense[row[term]][:, diseases]).max(axis=0)
+        more = values > general_ratio
+        pruned.append((diseases[more], values[more].astype(np.float32)))
+    return RatioLayout(
+        dense, row, factor, _ragged(pruned), _ragged(_absent_rows(likelihood)), _ancestors(likelihood)
+    )
+
+
+class _DenseRows:
+    """Dense rows, each the maximum over some (general term, further steps), stored once."""
+
+    def __init__(self, likelihood: FindingLikelihood) -> None:
+        self._share = likelihood.share
+        self._scorer = likelihood.scorer()
+        self._numbers: dict[tuple[tuple[int, int], ...], int] = {}
+        self.values: list[NDArray[np.float32]] = []
+
+    def number(self, key: tuple[tuple[int, int], ...]) -> int:
+        if key not in self._numbers:
+            self._numbers[key] = len(self.values)
+            ratios = [self._share**steps * self._scorer.ratio(general) for general, steps in key]
+            self.values.append(np.max(ratios, axis=0).astype(np.float32))
+        return self._numbers[key]
+
+
+def _undominated(likelihood: FindingLikelihood, nearest: dict[int, int]) -> dict[int, int]:
+    # a general term reached through another one on the list is already part of that one's row
+    closure = likelihood.graph_.closure
+    return {
+        general: steps
+        for general, steps in nearest.items()
+        if not any(
+            other != general and general in closure(other) and via + closure(other)[general] <= steps
+            for other, via in nearest.items()
+        )
+    }
+
+
+def _nothing() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    return np.zeros(0, np.int64), np.zeros(0)
+
+
+def _sparse_row(
+    likelihood: FindingLikelihood, term: int, kept: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    matrix = likelihood.frequency_
+    part = slice(matrix.indptr[term], matrix.indptr[term + 1])
+    diseases = [matrix.indices[part].astype(np.int64)]
+    values = [matrix.data[part] / likelihood.background_[term]]
+    for parent in likelihood.graph_.parents[term]:
+        diseases.append(kept[parent][0])
+        values.append(likelihood.share * kept[parent][1])
+    all_diseases, all_values = np.concatenate(diseases), np.concatenate(values)
+    order = np.lexsort((-all_values, all_diseases))
+    all_diseases, all_values = all_diseases[order], all_values[order]
+    first = np.ones(len(order), bool)
+    first[1:] = all_diseases[1:] != all_diseases[:-1]
+    return all_diseases[first], all_values[first]
+
+
+def _absent_rows(likelihood: FindingLikelihood) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    matrix, background = likelihood.frequency_, likelihood.background_
+    found = []
+    for term in range(matrix.shape[0]):
+        part = slice(matrix.indptr[term], matrix.indptr[term + 1])
+        frequency = matrix.data[part]
+        counts = frequency > likelihood.absent_threshold
+        value = likelihood.absent_weight * (np.log1p(-frequency[counts]) - np.log1p(-background[term]))
+        found.append((matrix.indices[part][counts].astype(np.int64), value.astype(np.float32)))
+    return found
+
+
+def _ancestors(likelihood: FindingLikelihood) -> Ragged:
+    graph = likelihood.graph_
+    rows = [sorted(a for a in graph.closure(term) if a != term) for term in range(len(graph))]
+    length = np.array([len(row) for row in rows], np.int64)
+    flat = np.fromiter((a for row in rows for a in row), np.int32, int(length.sum()))
+    return Ragged(np.cumsum(length) - length, length, (flat,))
+
+
+def _index_type(rows: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> type[np.signedinteger[Any]]:
+    most = max((int(diseases.max()) for diseases, _ in rows if len(diseases)), default=0)
+    return np.int16 if most < 1 << 15 else np.int32
+
+
+def _ragged(rows: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Ragged:
+    length = np.array([len(diseases) for diseases, _ in rows], np.int64)
+    diseases = np.concatenate([diseases for diseases, _ in rows]).astype(_index_type(rows))
+    return Ragged(
+        np.cumsum(length) - length, length, (diseases, np.concatenate([values for _, values in rows]))
+    )

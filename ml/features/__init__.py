@@ -1,0 +1,1 @@
+"""One definition of every feature, used by training and by serving."""

@@ -1,0 +1,28 @@
+"""What runs beside a patient: numpy and onnxruntime only.
+
+`Predictor.load(folder)` opens a bundle made by `python -m ml train`; `resolve` checks and normalises input, `predict`
+ranks, `explain` says why.
+"""
+
+from ml.serving.artefact import CorruptArtefact, Manifest
+from ml.serving.explanation import Contribution, Expected, Explanation, UnknownDisease
+from ml.serving.predictor import Prediction, Predictor, RankedDisease
+from ml.serving.query import InvalidInput, Issue, Notice, Query
+from ml.serving.vocabulary import Vocabulary
+
+__all__ = [
+    "Contribution",
+    "CorruptArtefact",
+    "Expected",
+    "Explanation",
+    "InvalidInput",
+    "Issue",
+    "Manifest",
+    "Notice",
+    "Prediction",
+    "Predictor",
+    "Query",
+    "RankedDisease",
+    "UnknownDisease",
+    "Vocabulary",
+]

@@ -1,0 +1,227 @@
+"""Why a disease has its score: per finding, with the published statement behind it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.features.evidence import FREQUENCY_CLASSES, AnnotationTable
+from ml.serving.query import Query
+from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
+
+MOST_EXPECTED = 10
+# a finding is worth asking about when at least every third patient with the disease has it
+EXPECTED_FROM = 1 / 3
+_MOST_FREQUENCIES = 3
+
+_CLASS_NAMES = {
+    "HP:0040280": "Obligate (100 %)",
+    "HP:0040281": "Very frequent (80-99 %)",
+    "HP:0040282": "Frequent (30-79 %)",
+    "HP:0040283": "Occasional (5-29 %)",
+    "HP:0040284": "Very rare (1-4 %)",
+    "HP:0040285": "Excluded (0 %)",
+}
+
+
+class UnknownDisease(KeyError):
+    """The id is no candidate of this model."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one finding adds to the score (natural logarithm units; above 0 speaks for the disease).
+
+    `matched` is the term through which the disease is known to have the finding: the finding itself (exact), or the
+    nearest more general term; None when only the root of all phenotypes is shared. `frequency` and `references` are
+    those of the published rows for `matched`, or for its subtype `annotated` where the disease is annotated with
+    that. A finding that a more specific one implies adds 0.
+    """
+
+    finding: str
+    label: str
+    state: str
+    weight: float
+    matched: str | None
+    matched_label: str | None
+    annotated: str | None
+    annotated_label: str | None
+    frequency: str | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A finding that patients with the disease often have and that nobody mentioned; `probability` is smoothed."""
+
+    finding: str
+    label: str
+    probability: float
+    frequency: str | None
+    references: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`base` plus the weights of all contributions is `score`."""
+
+    disease_id: str
+    name: str
+    score: float
+    base: float
+    contributions: tuple[Contribution, ...]
+    expected_not_asked: tuple[Expected, ...]
+
+
+class Explainer:
+    """Answers "why" for one model; `run` evaluates outputs of its graph."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, candidates: Mapping[str, str], table: AnnotationTable,
+        profiles: Mapping[str, NDArray[Any]], run: Callable[..., list[NDArray[Any]]],
+    ) -> None:  # fmt: skip
+        self._vocabulary = vocabulary
+        self._names = candidates
+        self._index = {identity: i for i, identity in enumerate(candidates)}
+        self._table = table
+        self._profiles = profiles
+        self._share = float(profiles["share"])
+        self._floor = float(profiles["floor"])
+        self._run = run
+        self._root = vocabulary.graph.index[PHENOTYPIC_ABNORMALITY]
+        self._term_of = np.array([vocabulary.graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
+
+    def explain(self, query: Query, disease_id: str) -> Explanation:
+        """Contributions of every finding of the query, largest first. Raises UnknownDisease."""
+        disease = self._index.get(disease_id)
+        if disease is None:
+            raise UnknownDisease(f"{disease_id} is no candidate of this model")
+        weights, score = self._weights(query, disease)
+        rows = _Rows(self, disease)
+        contributions = [
+            self._contribution(rows, identity, state, weights.get((state, identity), 0.0))
+            for state, identities in (("present", query.present), ("absent", query.absent))
+            for identity in identities
+        ]
+        contributions.sort(key=lambda c: -abs(c.weight))
+        base = score - sum(c.weight for c in contributions)
+        return Explanation(
+            disease_id, self._names[disease_id], score, base, tuple(contributions), self._expected(rows, query)
+        )
+
+    def _weights(self, query: Query, disease: int) -> tuple[dict[tuple[str, str], float], float]:
+        score, present, contribution, absent, owner, of, value = self._run(
+            query, "score", "present_term", "present_contribution", "absent_term", "absent_owner",
+            "absent_disease", "absent_value",
+        )  # fmt: skip
+        ids = self._vocabulary.graph.ids
+        weights = {
+            ("present", ids[t]): float(w) for t, w in zip(present.tolist(), contribution[:, disease], strict=True)
+        }
+        for k in np.flatnonzero(of == disease):
+            weights[("absent", ids[absent[owner[k]]])] = float(value[k])
+        return weights, float(score[disease])
+
+    def _contribution(self, rows: "_Rows", identity: str, state: str, weight: float) -> Contribution:
+        label = self._vocabulary.label
+        term = self._vocabulary.graph.index[identity]
+        matched = rows.nearest(term) if state == "present" else (term if rows.frequency(term) > 0 else None)
+        if matched is None or matched == self._root:
+            return Contribution(identity, label(identity), state, weight, None, None, None, None, None, ())
+        matched_id = self._vocabulary.graph.ids[matched]
+        source = rows.source(matched)
+        if source is None:  # known from training cases only
+            return Contribution(
+                identity, label(identity), state, weight, matched_id, label(matched_id), None, None, None, ()
+            )
+        annotated, frequency, references = source
+        annotated_id = self._vocabulary.graph.ids[annotated]
+        return Contribution(
+            identity, label(identity), state, weight, matched_id, label(matched_id), annotated_id,
+            label(annotated_id), frequency, references,
+        )  # fmt: skip
+
+    def _expected(self, rows: "_Rows", query: Query) -> tuple[Expected, ...]:
+        graph = self._vocabulary.graph
+        present = {graph.index[f] for f in query.present}
+        absent = {graph.index[f] for f in query.absent}
+        implied = {a for t in present for a in graph.closure(t)}
+        candidates = []
+        for term in rows.annotated:
+            probability = rows.frequency(term)
+            if probability < EXPECTED_FROM or term in implied or not absent.isdisjoint(graph.closure(term)):
+                continue
+            ratio = probability / rows.background(term)
+            telling = probability * float(np.log(self._floor + (1 - self._floor) * ratio))
+            candidates.append((-telling, term, probability))
+        expected = []
+        for _, term, probability in sorted(candidates)[:MOST_EXPECTED]:
+            source = rows.source(term)
+            frequency, references = source[1:] if source else (None, ())
+            identity = graph.ids[term]
+            expected.append(
+                Expected(identity, self._vocabulary.label(identity), probability, frequency, references)
+            )
+        return tuple(expected)
+
+
+class _Rows:
+    """What is known of one disease, for the length of one explanation."""
+
+    def __init__(self, explainer: Explainer, disease: int) -> None:
+        self._graph = explainer._vocabulary.graph
+        self._table = explainer._table
+        self._share = explainer._share
+        profiles = explainer._profiles
+        part = slice(profiles["start"][disease], profiles["start"][disease + 1])
+        self._frequency = dict(
+            zip(profiles["term"][part].tolist(), profiles["frequency"][part].tolist(), strict=True)
+        )
+        self._background = profiles["background"]
+        self._rows: dict[int, list[int]] = {}
+        for row in self._table.rows_of(disease).tolist():
+            term = int(explainer._term_of[self._table.columns["term"][row]])
+            if term >= 0 and not self._table.columns["negated"][row]:
+                self._rows.setdefault(term, []).append(row)
+
+    @property
+    def annotated(self) -> list[int]:
+        """Terms with a published row, ascending."""
+        return sorted(self._rows)
+
+    def frequency(self, term: int) -> float:
+        """P(term or a subtype | disease); 0 where nothing is known."""
+        return float(self._frequency.get(term, 0.0))
+
+    def background(self, term: int) -> float:
+        """Mean of `frequency` over all diseases."""
+        return float(self._background[term])
+
+    def nearest(self, term: int) -> int | None:
+        """The term or ancestor that gives the largest ratio: the one that the score is made with."""
+        best, best_ratio = None, 0.0
+        for ancestor, steps in sorted(self._graph.closure(term).items(), key=lambda item: item[1]):
+            ratio = self._share**steps * self.frequency(ancestor) / self.background(ancestor)
+            if ratio > best_ratio:
+                best, best_ratio = ancestor, ratio
+        return best
+
+    def source(self, term: int) -> tuple[int, str | None, tuple[str, ...]] | None:
+        """(annotated term, frequency as published, references) behind the disease's frequency of a term."""
+        below = [t for t in self._rows if t == term or term in self._graph.closure(t)]
+        if not below:
+            return None
+        annotated = max(below, key=lambda t: (self.frequency(t), t == term, -t))
+        rows = self._rows[annotated]
+        shown = dict.fromkeys(filter(None, (self._published(row) for row in rows)))
+        references = sorted(self._table.references_of(rows))
+        return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references)
+
+    def _published(self, row: int) -> str:
+        text = self._table.texts[self._table.columns["frequency"][row]]
+        return _CLASS_NAMES[text] if text in FREQUENCY_CLASSES else text

@@ -1,0 +1,141 @@
+"""Turns knowledge and case files into what estimators are fitted on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ml.features.cases import CaseTable
+from ml.features.evidence import AnnotationTable, TableBuilder
+from ml.knowledge import Knowledge, Term
+from ml.serving.age import InvalidAge, years_of
+from ml.serving.phenopacket import LineError, PacketCase, read_cases
+from ml.serving.vocabulary import Vocabulary
+
+# Orphanet's diseases are knowledge but no candidates yet: without exact mappings, the same disease would stand in the
+# list twice, under its OMIM and its Orphanet id, and share its probability with itself.
+CANDIDATE_DATABASES = ("OMIM", "DECIPHER")
+_ASPECTS = ("P", "C")
+
+
+def vocabulary_of(terms: Iterable[Term]) -> Vocabulary:
+    """The vocabulary of a knowledge release."""
+    return Vocabulary(
+        {
+            "id": term.id,
+            "label": term.label,
+            "synonyms": [synonym._asdict() for synonym in term.synonyms],
+            "alt_ids": term.alt_ids,
+            "parents": term.parents,
+            "obsolete": term.obsolete,
+            "replaced_by": term.replaced_by,
+            "consider": term.consider,
+        }
+        for term in terms
+    )
+
+
+def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> AnnotationTable:
+    """Rows of phenotypes and clinical course of all candidates.
+
+    Candidates are the diseases of OMIM and DECIPHER with at least one phenotype that is not negated. Replaced terms
+    of the annotations are put right; terms that nothing replaces are left out.
+    """
+    rows = [
+        (row, current)
+        for row in knowledge.annotations
+        if row.disease_id.split(":")[0] in CANDIDATE_DATABASES
+        and row.aspect in _ASPECTS
+        and (current := vocabulary.current(row.hpo_id)) is not None
+    ]
+    candidates = sorted(
+        {row.disease_id for row, term in rows if not row.negated and vocabulary.is_phenotype(term)}
+    )
+    chosen = set(candidates)
+    rows = [(row, term) for row, term in rows if row.disease_id in chosen]
+    builder = TableBuilder(candidates, sorted({term for _, term in rows}))
+    for row, term in rows:
+        builder.add(
+            disease=row.disease_id,
+            term=term,
+            aspect=row.aspect,
+            negated=row.negated,
+            frequency=row.frequency,
+            numerator=row.numerator,
+            denominator=row.denominator,
+            onset=row.onset,
+            sex=row.sex,
+            references=row.references,
+        )
+    return builder.build()
+
+
+@dataclass
+class LoadedCases:
+    """Cases of some files. `truth[i]` are the diagnoses of case i; records that could not be read are in `errors`."""
+
+    table: CaseTable
+    ids: list[str]
+    truth: list[tuple[str, ...]]
+    errors: list[LineError] = field(default_factory=list)
+    unknown_terms: int = 0
+    unusable: list[str] = field(default_factory=list)
+
+
+def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence[str]) -> LoadedCases:
+    """Read case files. Raises CaseFileError when one cannot be read at all.
+
+    Alternative and obsolete ids are replaced; ids that are no phenotypic abnormality of this release are dropped and
+    counted. A finding both present and absent counts as present (packets of follow-up visits say both). A case
+    without any present finding, or without diagnosis, is unusable and listed.
+    """
+    numbers = {identity: i for i, identity in enumerate(diseases)}
+    loaded = LoadedCases(CaseTable(np.zeros(0, np.int64), (), (), (), (), ()), [], [])
+    disease: list[int] = []
+    present: list[tuple[int, ...]] = []
+    absent: list[tuple[int, ...]] = []
+    publications: list[tuple[str, ...]] = []
+    ages: list[float | None] = []
+    sexes: list[str | None] = []
+    for record in (record for path in paths for record in read_cases(path)):
+        if isinstance(record, LineError):
+            loaded.errors.append(record)
+            continue
+        has, unknown = _terms(record.present, vocabulary)
+        lacks, unknown_absent = _terms(record.absent, vocabulary)
+        loaded.unknown_terms += unknown + unknown_absent
+        if not has or not record.diseases:
+            loaded.unusable.append(record.id)
+            continue
+        loaded.ids.append(record.id)
+        loaded.truth.append(record.diseases)
+        disease.append(next((numbers[d] for d in record.diseases if d in numbers), -1))
+        present.append(tuple(sorted(has)))
+        absent.append(tuple(sorted(lacks - has)))
+        publications.append(record.publications)
+        ages.append(_age(record))
+        sexes.append(record.sex)
+    loaded.table = CaseTable(
+        np.array(disease, np.int64), tuple(present), tuple(absent), tuple(publications), tuple(ages), tuple(sexes)
+    )
+    return loaded
+
+
+def _terms(identities: Iterable[str], vocabulary: Vocabulary) -> tuple[set[int], int]:
+    found: set[int] = set()
+    unknown = 0
+    for identity in identities:
+        current = vocabulary.current(identity)
+        if current is None or not vocabulary.is_phenotype(current):
+            unknown += 1
+        else:
+            found.add(vocabulary.graph.index[current])
+    return found, unknown
+
+
+def _age(record: PacketCase) -> float | None:
+    try:
+        return None if record.age is None else years_of(record.age)
+    except InvalidAge:
+        return None

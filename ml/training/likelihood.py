@@ -1,0 +1,134 @@
+"""What each finding says about each disease."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ml.features.evidence import FloatArray, IntArray
+from ml.features.findings import scored_findings
+from ml.features.graph import TermGraph
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """Other frequencies [terms, k] for k of the diseases: what a model would hold with some evidence removed."""
+
+    diseases: IntArray
+    frequency: sp.csc_matrix
+
+
+class FindingLikelihood(TransformerMixin, BaseEstimator):
+    """Sum over a patient's findings of a softened log likelihood ratio, [n, diseases].
+
+    A present term t adds log(floor + (1 - floor) * R(t, d)), where
+    R(t, d) = max over t and its ancestors a of share ** steps(t, a) * G(a, d) / background(a):
+    a disease that is not known for the term itself is judged by the nearest more general term, discounted per step.
+    G is the profile's frequency, `background` its mean over diseases, at least `min_background`.
+    An absent term adds absent_weight * log((1 - G) / (1 - background)) for diseases with G > absent_threshold.
+    Only findings that no other finding implies count (`ml.features.findings`).
+
+    Input: rows of `ml.features.encode`. Attributes after fit: `graph_`, `frequency_` (CSR), `background_`.
+    """
+
+    def __init__(
+        self, *, share: float = 0.3, floor: float = 0.3, absent_weight: float = 0.3, absent_threshold: float = 0.85,
+        min_background: float = 2e-5,
+    ) -> None:  # fmt: skip
+        self.share = share
+        self.floor = floor
+        self.absent_weight = absent_weight
+        self.absent_threshold = absent_threshold
+        self.min_background = min_background
+
+    def fit(self, frequency: sp.csc_matrix, y: None = None, *, graph: TermGraph) -> "FindingLikelihood":
+        """Take the profiles' frequencies [terms, diseases]."""
+        self.graph_ = graph
+        self.frequency_ = sp.csr_matrix(frequency)
+        self.frequency_.sort_indices()
+        self.frequency_sum_ = np.asarray(self.frequency_.sum(axis=1)).ravel()
+        self.background_ = np.maximum(self.frequency_sum_ / self.frequency_.shape[1], self.min_background)
+        self.n_features_in_ = len(graph)
+        return self
+
+    def transform(self, X: NDArray[np.float32]) -> FloatArray:
+        """The sum of contributions of each patient's findings, [n, diseases]."""
+        check_is_fitted(self)
+        scorer = self.scorer()
+        states = X[:, : len(self.graph_)]
+        return np.stack([scorer.score(np.flatnonzero(s > 0.5), np.flatnonzero(s < -0.5)) for s in states])
+
+    def scorer(self, replacement: Replacement | None = None) -> "Scorer":
+        """A scorer over the fitted frequencies, or over some that `replacement` alters."""
+        return Scorer(self, replacement)
+
+
+class Scorer:
+    """Contribution vectors [diseases] of single findings, computed once each and kept as long as the scorer."""
+
+    def __init__(self, likelihood: FindingLikelihood, replacement: Replacement | None = None) -> None:
+        self._model = likelihood
+        self._replaced: IntArray | None = None
+        if replacement is not None:
+            new = sp.csr_matrix(replacement.frequency)
+            old = likelihood.frequency_[:, replacement.diseases]
+            change = np.asarray((new - old).sum(axis=1)).ravel()
+            total = likelihood.frequency_sum_ + change
+            self._background = np.maximum(total / likelihood.frequency_.shape[1], likelihood.min_background)
+            self._replaced, self._new = replacement.diseases, new
+        else:
+            self._background = likelihood.background_
+        self._ratios: dict[int, FloatArray] = {}
+        self._present: dict[int, FloatArray] = {}
+        self._absent: dict[int, FloatArray] = {}
+
+    def frequency(self, term: int) -> FloatArray:
+        """G(term, .) as a dense vector."""
+        matrix = self._model.frequency_
+        row = np.zeros(matrix.shape[1])
+        part = slice(matrix.indptr[term], matrix.indptr[term + 1])
+        row[matrix.indices[part]] = matrix.data[part]
+        if self._replaced is not None:
+            row[self._replaced] = self._new[[term]].toarray().ravel()
+        return row
+
+    def ratio(self, term: int) -> FloatArray:
+        """R(term, .); recursion over the parents takes the maximum over all ancestors."""
+        known = self._ratios.get(term)
+        if known is None:
+            known = self.frequency(term) / self._background[term]
+            for parent in self._model.graph_.parents[term]:
+                np.maximum(known, self._model.share * self.ratio(parent), out=known)
+            self._ratios[term] = known
+        return known
+
+    def present(self, term: int) -> FloatArray:
+        """Contribution of the finding when present."""
+        known = self._present.get(term)
+        if known is None:
+            floor = self._model.floor
+            known = self._present[term] = np.log(floor + (1 - floor) * self.ratio(term))
+        return known
+
+    def absent(self, term: int) -> FloatArray:
+        """Contribution of the finding when absent."""
+        known = self._absent.get(term)
+        if known is None:
+            frequency = self.frequency(term)
+            weight = self._model.absent_weight * (frequency > self._model.absent_threshold)
+            known = self._absent[term] = weight * (np.log1p(-frequency) - np.log1p(-self._background[term]))
+        return known
+
+    def score(self, present: Iterable[int], absent: Iterable[int]) -> FloatArray:
+        """Sum of the contributions of the findings that count."""
+        counted_present, counted_absent = scored_findings(self._model.graph_, map(int, present), map(int, absent))
+        total = np.zeros(self._model.frequency_.shape[1])
+        for term in counted_present:
+            total += self.present(term)
+        for term in counted_absent:
+            total += self.absent(term)
+        return total

@@ -1,0 +1,161 @@
+"""From annotation rows (and confirmed cases) to the probability of each finding in each disease."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator
+
+from ml.features.cases import CaseTable
+from ml.features.evidence import (
+    AnnotationTable,
+    FloatArray,
+    FrequencyWeights,
+    IntArray,
+    patient_counts,
+)
+from ml.features.graph import TermGraph
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a model is fitted on: the graph of findings, annotation rows, and confirmed cases (may be none)."""
+
+    graph: TermGraph
+    table: AnnotationTable
+    cases: CaseTable | None = None
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """What is known of k diseases.
+
+    `frequency` [terms, k]: P(finding or a subtype | disease), zero where nothing is known. `expected_findings` [k]:
+    the mean number of annotated findings of a patient. `n_references`, `n_case_publications` [k]: distinct
+    references of the disease's rows, and publications among its training cases.
+    """
+
+    frequency: sp.csc_matrix
+    expected_findings: FloatArray
+    n_references: FloatArray
+    n_case_publications: FloatArray
+
+
+class ProfileEstimator(BaseEstimator):
+    """Beta-smoothed frequencies, propagated to more general terms by their maximum.
+
+    F = (present + alpha) / (patients + alpha + beta) for each annotated pair of disease and term; a term is at
+    least as frequent as any of its subtypes (Koehler et al. 2009, PMID:19800049, for the propagation). Confirmed
+    cases then enter the same posterior: H = (m F + a) / (m + a + b + u * unmentioned), with a and b cases that
+    have and lack the finding. Rows marked NOT say that the finding is no feature of the disease: they give no
+    positive evidence. Attributes after fit: `profiles_`.
+    """
+
+    def __init__(
+        self, *, alpha: float = 0.02, beta: float = 0.98, ratio_cap: float = 30.0, class_weight: float = 10.0,
+        unspecified_present: float = 1.8, unspecified_weight: float = 3.0, knowledge_weight: float = 4.0,
+        unmentioned_weight: float = 0.3,
+    ) -> None:  # fmt: skip
+        self.alpha = alpha
+        self.beta = beta
+        self.ratio_cap = ratio_cap
+        self.class_weight = class_weight
+        self.unspecified_present = unspecified_present
+        self.unspecified_weight = unspecified_weight
+        self.knowledge_weight = knowledge_weight
+        self.unmentioned_weight = unmentioned_weight
+
+    def fit(self, evidence: Evidence, y: None = None) -> "ProfileEstimator":
+        """Estimate the profile of every disease of the table."""
+        table, graph = evidence.table, evidence.graph
+        n_diseases = len(table.diseases)
+        weights = FrequencyWeights(
+            self.ratio_cap, self.class_weight, self.unspecified_present, self.unspecified_weight
+        )
+        present, total = patient_counts(table, weights)
+        to_graph = np.array([graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
+        term = to_graph[table.columns["term"]]
+        usable = (term >= 0) & (table.columns["negated"] == 0) & (total > 0)
+        key = table.columns["disease"][usable].astype(np.int64) * len(graph) + term[usable]
+        pairs, group = np.unique(key, return_inverse=True)
+        value = (np.bincount(group, present[usable], minlength=len(pairs)) + self.alpha) / (
+            np.bincount(group, total[usable], minlength=len(pairs)) + self.alpha + self.beta
+        )
+        disease = pairs // len(graph)
+        expected = np.bincount(disease, value, minlength=n_diseases)
+        frequency = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
+        n_publications = np.zeros(n_diseases)
+        if evidence.cases is not None:
+            frequency, n_publications = self._add_cases(frequency, evidence.cases, graph)
+        self.profiles_ = Profiles(frequency, expected, _count_references(table), n_publications)
+        return self
+
+    def _add_cases(
+        self, frequency: sp.csc_matrix, cases: CaseTable, graph: TermGraph
+    ) -> tuple[sp.csc_matrix, FloatArray]:
+        columns: list[tuple[IntArray, FloatArray]] = []
+        n_publications = np.zeros(frequency.shape[1])
+        for k in range(frequency.shape[1]):
+            terms = frequency.indices[frequency.indptr[k] : frequency.indptr[k + 1]]
+            values = frequency.data[frequency.indptr[k] : frequency.indptr[k + 1]]
+            members = cases.of_disease(k)
+            if members:
+                n_publications[k] = len({p for c in members for p in cases.publications[c]})
+                terms, values = self._posterior(dict(zip(terms.tolist(), values, strict=True)), members, cases, graph)
+            columns.append((terms, values))
+        start = np.zeros(len(columns) + 1, np.int64)
+        np.cumsum([len(terms) for terms, _ in columns], out=start[1:])
+        merged = sp.csc_matrix(
+            (np.concatenate([v for _, v in columns]), np.concatenate([t for t, _ in columns]), start),
+            shape=frequency.shape,
+        )
+        return merged, n_publications
+
+    def _posterior(
+        self, known: Mapping[int, float], members: tuple[int, ...], cases: CaseTable, graph: TermGraph
+    ) -> tuple[IntArray, FloatArray]:
+        present: dict[int, int] = {}
+        absent: list[set[int]] = []
+        for case in members:
+            for term in {a for t in cases.present[case] for a in graph.closure(t)}:
+                present[term] = present.get(term, 0) + 1
+            absent.append(set(cases.absent[case]))
+        terms = np.array(sorted(known.keys() | present.keys()), np.int64)
+        values = np.empty(len(terms))
+        m, u = self.knowledge_weight, self.unmentioned_weight
+        for i, term in enumerate(terms.tolist()):
+            a = present.get(term, 0)
+            # an absent finding excludes its subtypes, so a term is absent when it or a more general one is
+            b = sum(1 for excluded in absent if not excluded.isdisjoint(graph.closure(term)))
+            b = min(b, len(members) - a)
+            rest = len(members) - a - b
+            values[i] = (m * known.get(term, 0.0) + a) / (m + a + b + u * rest)
+        return terms, values
+
+
+def _propagate(
+    graph: TermGraph, disease: IntArray, term: IntArray, value: FloatArray, n_diseases: int
+) -> sp.csc_matrix:
+    start, flat = graph.ancestors
+    length = start[term + 1] - start[term]
+    owner = np.repeat(np.arange(len(term)), length)
+    within = np.arange(len(owner)) - np.repeat(np.cumsum(length) - length, length)
+    key = disease[owner] * len(graph) + flat[start[term][owner] + within]
+    order = np.lexsort((-value[owner], key))
+    key, best = key[order], value[owner][order]
+    first = np.ones(len(key), bool)
+    first[1:] = key[1:] != key[:-1]
+    key, best = key[first], best[first]
+    column_start = np.searchsorted(key, np.arange(n_diseases + 1) * len(graph))
+    return sp.csc_matrix((best, (key % len(graph)).astype(np.int32), column_start), (len(graph), n_diseases))
+
+
+def _count_references(table: AnnotationTable) -> FloatArray:
+    cited: dict[int, set[str]] = {}
+    pairs = zip(table.columns["disease"].tolist(), table.columns["references"].tolist(), strict=True)
+    for disease, text in dict.fromkeys(pairs):
+        cited.setdefault(disease, set()).update(table.row_references_of(text))
+    counts = np.zeros(len(table.diseases))
+    counts[list(cited)] = [len(references) for references in cited.values()]
+    return counts

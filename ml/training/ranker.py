@@ -1,0 +1,51 @@
+"""The whole score as one classifier over diseases."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from ml.features.evidence import FloatArray
+from ml.training.likelihood import FindingLikelihood
+from ml.training.offset import DiseaseOffset
+from ml.training.profiles import Evidence, ProfileEstimator
+
+
+class PhenotypeRanker(ClassifierMixin, BaseEstimator):
+    """softmax(score / temperature), score = findings + offset [+ nearest case].
+
+    Fitted on `Evidence`; predicts from rows of `ml.features.encode`. `classes_` are disease ids, in order.
+    """
+
+    def __init__(
+        self, *, profiles: ProfileEstimator, likelihood: FindingLikelihood, offset: DiseaseOffset,
+        temperature: float = 1.0,
+    ) -> None:  # fmt: skip
+        self.profiles = profiles
+        self.likelihood = likelihood
+        self.offset = offset
+        self.temperature = temperature
+
+    def fit(self, X: Evidence, y: None = None) -> "PhenotypeRanker":
+        """Fit profiles, likelihood and offset on knowledge and, where given, on confirmed cases."""
+        self.evidence_ = X
+        self.profiles_ = clone(self.profiles).fit(X)
+        profiles = self.profiles_.profiles_
+        self.likelihood_ = clone(self.likelihood).fit(profiles.frequency, graph=X.graph)
+        self.offset_ = clone(self.offset).fit(profiles, table=X.table)
+        self.classes_ = np.array(X.table.diseases)
+        return self
+
+    def decision_function(self, X: NDArray[np.float32]) -> FloatArray:
+        """Scores [n, diseases]."""
+        check_is_fitted(self)
+        return self.likelihood_.transform(X) + self.offset_.transform(X)
+
+    def predict_proba(self, X: NDArray[np.float32]) -> FloatArray:
+        """Probabilities [n, diseases]; every row adds up to 1."""
+        return softmax(self.decision_function(X) / self.temperature, axis=1)
+
+    def predict(self, X: NDArray[np.float32]) -> NDArray[np.str_]:
+        """The most probable disease of each patient."""
+        return self.classes_[self.decision_function(X).argmax(axis=1)]

@@ -1,0 +1,127 @@
+"""`python -m ml train`: knowledge and cases in, a checked and served bundle out."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ml.export.bundle import bundle_files, write_bundle
+from ml.export.parity import Parity, check_parity
+from ml.features.cases import CaseTable
+from ml.features.withhold import withhold
+from ml.knowledge import read_knowledge
+from ml.serving.artefact import MODEL
+from ml.serving.vocabulary import Vocabulary
+from ml.training.data import LoadedCases, annotation_table, load_cases, vocabulary_of
+from ml.training.parameters import new_ranker, read_parameters
+from ml.training.profiles import Evidence
+from ml.training.simulate import simulated_cases
+
+N_PARITY_CASES = 1000
+
+
+class TrainingError(ValueError):
+    """The model cannot be trained from this input; the message says why."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training run made."""
+
+    artefact_hash: str
+    n_diseases: int
+    n_cases: int
+    parity: Parity
+    seconds: float
+    megabytes: float
+
+
+def train(
+    out: Path,
+    knowledge_folder: Path,
+    case_files: Sequence[Path] = (),
+    exclude_publications_of: Sequence[Path] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Trained:
+    """Fit, export, check parity and write the bundle `out`; nothing is written when a step fails.
+
+    Cases of a diagnosis that is no candidate are left out. With `exclude_publications_of`, everything that rests on a
+    publication of those cases is left out too: annotation rows (see `ml.features.withhold`) and training cases.
+    Raises KnowledgeError, CaseFileError, TrainingError, ParityError and OutputError.
+    """
+    started = time.perf_counter()
+    say("reading knowledge")
+    knowledge = read_knowledge(knowledge_folder)
+    vocabulary = vocabulary_of(knowledge.terms)
+    table = annotation_table(knowledge, vocabulary)
+    notes: dict[str, Any] = {}
+    excluded: frozenset[str] = frozenset()
+    if exclude_publications_of:
+        say("leaving out publications")
+        held = load_cases(exclude_publications_of, vocabulary, table.diseases)
+        excluded = frozenset(p for publications in held.table.publications for p in publications)
+        table = withhold(table, excluded)
+        notes["excluded_publications"] = len(excluded)
+    cases = None
+    if case_files:
+        say("reading cases")
+        loaded = load_cases(case_files, vocabulary, table.diseases)
+        cases = _usable(loaded, excluded)
+        notes["cases"] = _case_notes(loaded, cases)
+        for error in loaded.errors:
+            say(f"  {error.source}, line {error.line}: {error.detail} (left out)")
+    parameters = read_parameters()
+    say(f"fitting {len(table.diseases):,} diseases, {len(table):,} annotation rows, {len(cases or ()):,} cases")
+    ranker = new_ranker(parameters).fit(Evidence(vocabulary.graph, table, cases))
+    say("exporting to ONNX")
+    description = {"parameters": parameters, "calibration": parameters["calibration"], **notes}
+    files = bundle_files(ranker, knowledge, description)
+    say(f"checking parity on {N_PARITY_CASES:,} cases")
+    checked = _parity_cases(vocabulary, ranker.evidence_)
+    with tqdm(total=len(checked), unit="case", leave=False, disable=None) as bar:
+        parity = check_parity(ranker, files[MODEL], checked, bar.update)
+    say("writing")
+    digest = write_bundle(out, files, {"parity": parity.as_dict()})
+    return Trained(
+        artefact_hash=digest,
+        n_diseases=len(ranker.classes_),
+        n_cases=len(cases or ()),
+        parity=parity,
+        seconds=time.perf_counter() - started,
+        megabytes=sum(map(len, files.values())) / 1e6,
+    )
+
+
+def _usable(loaded: LoadedCases, excluded: frozenset[str]) -> CaseTable:
+    chosen = [
+        case
+        for case in np.flatnonzero(loaded.table.disease >= 0).tolist()
+        if excluded.isdisjoint(loaded.table.publications[case])
+    ]
+    if not chosen:
+        raise TrainingError("no case has a diagnosis among the candidates: nothing to train on")
+    return loaded.table.take(chosen)
+
+
+def _case_notes(loaded: LoadedCases, used: CaseTable) -> dict[str, Any]:
+    return {
+        "read": len(loaded.ids),
+        "used": len(used),
+        "diseases": len(Counter(used.disease.tolist())),
+        "unreadable": len(loaded.errors),
+        "without_finding_or_diagnosis": len(loaded.unusable),
+        "unknown_terms": loaded.unknown_terms,
+    }
+
+
+def _parity_cases(vocabulary: Vocabulary, evidence: Evidence) -> CaseTable:
+    cases = evidence.cases
+    if cases is not None and len(cases) >= N_PARITY_CASES:
+        picked = np.random.default_rng(20261123).choice(len(cases), N_PARITY_CASES, replace=False)
+        return cases.take(sorted(picked.tolist()))
+    return simulated_cases(vocabulary.graph, evidence.table, N_PARITY_CASES)
