@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actors import SYSTEM, Actor
 from apps.audit.services import record_event
+from apps.cases.selectors import confirmed_cases
 from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Conflict
@@ -17,6 +18,7 @@ from apps.datasets.services import snapshot_confirmed_cases
 from apps.knowledge.selectors import current_release
 from apps.lifecycle.models import TrainingRun
 from apps.registry.services import register_model
+from ml.training.train import train
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,8 @@ def request_training(*, actor: Actor, reason: str = "") -> TrainingRun:
     """Write a run down for the workers. Raises Conflict while another one is under way."""
     if actor is not SYSTEM:
         actor.require(Capability.MODEL_TRAIN)
+    if not confirmed_cases().exists():
+        raise Conflict(_("No case has a confirmed diagnosis and consent to model training; nothing to learn from."))
     run = TrainingRun(requested_by_id=actor.user_id, reason=reason)
     try:
         with transaction.atomic():
@@ -34,6 +38,19 @@ def request_training(*, actor: Actor, reason: str = "") -> TrainingRun:
         raise Conflict(_("A training is under way already; wait until it has ended.")) from error
     record_event(actor=actor, action="training.request", object_type="training", object_ids=[run.pk])
     return run
+
+
+class _Progress:
+    """Writes each step of the training into the run, for those who watch. The percentages are those of time taken."""
+
+    _PERCENT = {"reading": 5, "fitting": 15, "exporting": 35, "checking": 55, "writing": 90}
+
+    def __init__(self, run: TrainingRun) -> None:
+        self._run = run
+
+    def __call__(self, step: str) -> None:
+        percent = self._PERCENT.get(step.split()[0], self._run.progress)
+        self._run.report(max(percent, self._run.progress), step[:200])
 
 
 def run_training(*, run_id: UUID) -> None:
@@ -64,8 +81,9 @@ def _train(run: TrainingRun) -> None:
     run.dataset = dataset
     run.save(update_fields=["dataset"])
     folder = settings.MODEL_STORE / f"run-{run.pk}"
-    train_candidate(run, Path(release.folder), dataset, folder)
-    run.report(98, "registering the candidate")
+    if not folder.exists():  # it is written whole or not at all: a killed run may have got this far
+        train(folder, Path(release.folder), [Path(dataset.path)], say=_Progress(run))
+    run.report(95, "registering the candidate")
     with transaction.atomic():
         run.model, _is_new = register_model(actor=SYSTEM, folder=folder)
         record_event(
