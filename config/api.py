@@ -1,6 +1,83 @@
-"""Every address of the REST API."""
+"""Every address of the REST API, and the page that describes it."""
 
-from django.urls import URLPattern
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
+from django.urls import path, register_converter
+from django.utils.decorators import method_decorator
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from apps.core.capabilities import PUBLIC
+from apps.knowledge.api import DiseaseRead, Diseases, TermDetail, Terms
+from apps.predictions.api.cases import CaseRead, Cases
+from apps.predictions.api.feedback import FeedbackList
+from apps.predictions.api.predictions import PredictionExplanation, PredictionRead, Predictions
+from apps.registry.api import ModelRead, Models
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+
+
+class Curie:
+    """An id such as HP:0001166 or OMIM:154700 in an address; whatever looks otherwise cannot exist."""
+
+    regex = r"[A-Za-z]{1,12}:[A-Za-z0-9_.-]{1,16}"
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+class ModelNumber:
+    """A number that the database can hold."""
+
+    regex = r"[0-9]{1,9}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+    def to_url(self, value: int) -> str:
+        return str(value)
+
+
+register_converter(Curie, "curie")
+register_converter(ModelNumber, "model_number")
+
+
+class Schema(SpectacularAPIView):
+    """The OpenAPI document; it describes the API and holds no data, so it is for everybody."""
+
+    capability = PUBLIC
+    authentication_classes = []
+
+
+# Swagger UI sets the style attributes of its own elements.
+@method_decorator(csp_update({"style-src": [SELF, UNSAFE_INLINE]}), name="dispatch")
+class Documentation(SpectacularSwaggerSplitView):
+    """Swagger UI, from our own server."""
+
+    capability = PUBLIC
+    authentication_classes = []
+    url_name = "api:schema"
+
+
+urlpatterns = [
+    path("schema/", Schema.as_view(), name="schema"),
+    path("docs/", Documentation.as_view(), name="docs"),
+    path("predictions/", Predictions.as_view(), name="predictions"),
+    path("predictions/<uuid:prediction_id>/", PredictionRead.as_view(), name="prediction"),
+    path(
+        "predictions/<uuid:prediction_id>/explanation/<curie:disease_id>/",
+        PredictionExplanation.as_view(),
+        name="explanation",
+    ),
+    path("cases/", Cases.as_view(), name="cases"),
+    path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
+    path("feedback/", FeedbackList.as_view(), name="feedback"),
+    path("terms/", Terms.as_view(), name="terms"),
+    path("terms/<curie:term_id>/", TermDetail.as_view(), name="term"),
+    path("diseases/", Diseases.as_view(), name="diseases"),
+    path("diseases/<curie:disease_id>/", DiseaseRead.as_view(), name="disease"),
+    path("models/", Models.as_view(), name="models"),
+    path("models/<model_number:number>/", ModelRead.as_view(), name="model"),
+]

@@ -1,6 +1,7 @@
 """Answers to what no view caught: Django's error handlers, and REST framework's exception handler."""
 
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -8,11 +9,12 @@ from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions
+from rest_framework.settings import api_settings
 
 from apps.audit.middleware import record_denial
-from apps.core.answers import API_PREFIX, describe_field_error, problem_answer, problem_json, titles
+from apps.core.answers import API_PREFIX, problem_answer, problem_json, titles
 from apps.core.middleware import DATABASE_DOWN
-from apps.core.problems import Denied, FieldError, Problem, Unavailable
+from apps.core.problems import Denied, FieldError, InvalidInput, Problem, Unavailable
 
 
 def _answer(request: HttpRequest, status: int) -> HttpResponse:
@@ -28,10 +30,12 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403 of a library's view; our own answer 404."""
     return _answer(request, 403)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 for an address that leads nowhere."""
     return _answer(request, 404)
 
 
@@ -50,12 +54,12 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResp
     request = context["request"]._request
     if isinstance(error, Http404 | PermissionDenied | exceptions.PermissionDenied):
         error = Denied("api.access")
+    if isinstance(error, exceptions.ValidationError):
+        error = InvalidInput(_field_errors(error.detail, ""))
     if isinstance(error, Denied):
         record_denial(request, error)
     if isinstance(error, Problem):
         return problem_answer(request, error)
-    if isinstance(error, exceptions.ValidationError):
-        return _invalid(request, error)
     if isinstance(error, exceptions.APIException):
         return _from_rest_framework(request, error)
     return None
@@ -71,21 +75,21 @@ def _from_rest_framework(request: HttpRequest, error: exceptions.APIException) -
     return response
 
 
-def _invalid(request: HttpRequest, error: exceptions.ValidationError) -> HttpResponse:
-    errors = [describe_field_error(found) for found in _flatten(error.detail, "")]
-    title = titles()[422]
-    return problem_json(request, 422, title, "; ".join(e["detail"] for e in errors), errors=errors)
-
-
-def _flatten(detail: Any, field: str) -> list[FieldError]:
+def _field_errors(detail: Any, field: str) -> Iterator[FieldError]:
     """REST framework's nested details as one list, with fields named as in `findings.present[3]`."""
     if isinstance(detail, dict):
-        items = [(f"{field}.{key}" if field else str(key), value) for key, value in detail.items()]
-        items = [
-            (f"{field}[{key}]" if isinstance(key, int) else name, value)
-            for (name, value), key in zip(items, detail, strict=True)
-        ]
-        return [found for name, value in items for found in _flatten(value, name)]
-    if isinstance(detail, list):
-        return [found for value in detail for found in _flatten(value, field)]
-    return [FieldError(field.removesuffix(".non_field_errors") or "body", str(detail.code), str(detail))]
+        for key, value in detail.items():
+            yield from _field_errors(value, _member(field, key))
+    elif isinstance(detail, list):
+        for value in detail:
+            yield from _field_errors(value, field)
+    else:
+        yield FieldError(field or "body", str(detail.code), str(detail))
+
+
+def _member(field: str, key: str | int) -> str:
+    if key == api_settings.NON_FIELD_ERRORS_KEY:
+        return field
+    if isinstance(key, int):
+        return f"{field}[{key}]"
+    return f"{field}.{key}" if field else key

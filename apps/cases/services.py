@@ -16,7 +16,7 @@ from apps.accounts.models import User
 from apps.accounts.selectors import list_colleagues
 from apps.audit.services import record_event
 from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome, Patient
-from apps.cases.selectors import get_case
+from apps.cases.selectors import get_case, list_cases
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
 from apps.knowledge.models import Disease
@@ -108,6 +108,13 @@ def grant_access(*, case: Case, user: User) -> None:
     )
 
 
+def lock_case(*, actor: Actor, case_id: UUID) -> None:
+    """Let nobody else change the case until the caller's transaction ends, so that what is read next still holds."""
+    allowed = list_cases(actor=actor, permission="change_case").filter(pk=case_id).order_by().values("pk")
+    if not Case.objects.select_for_update().filter(pk__in=allowed).values("pk").first():
+        raise Denied("case.change", "case", (case_id,))
+
+
 @transaction.atomic
 def change_case(
     *,
@@ -120,8 +127,8 @@ def change_case(
 ) -> Case:
     """Change what is given; `present` or `absent` replace all findings of that state."""
     actor.require(Capability.CASE_WRITE)
+    lock_case(actor=actor, case_id=case_id)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
-    Case.objects.select_for_update().get(pk=case.pk)
     if sex is not None:
         case.patient.sex = sex
         case.patient.save(update_fields=["sex"])

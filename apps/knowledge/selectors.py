@@ -1,6 +1,7 @@
 """Looking terms and diseases up. Knowledge is the same for everyone, so no actor restricts it."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,9 +115,31 @@ def search_diseases(*, query: str, limit: int = SEARCH_LIMIT) -> list[Disease]:
     return [found[identifier] for identifier in ids]
 
 
+def resolve_terms(*, term_ids: Iterable[str]) -> dict[str, Term]:
+    """The finding that each id stands for today: itself, or what took its place. Ids that lead to none are left out."""
+    asked = list(set(term_ids))
+    if not asked:
+        return {}
+    named = Q(id__in=asked) | Q(alternative_ids__overlap=asked)
+    found = {term.id: term for term in Term.objects.filter(named)}
+    successors = {term.replaced_by for term in found.values() if term.is_obsolete and term.replaced_by}
+    found |= Term.objects.in_bulk(list(successors - found.keys())) if successors - found.keys() else {}
+    by_alternative = {old: term for term in found.values() for old in term.alternative_ids}
+    resolved = {}
+    for term_id in asked:
+        term = found.get(term_id) or by_alternative.get(term_id)
+        if term is not None and term.is_obsolete:
+            term = found.get(term.replaced_by)
+        if term is not None and term.is_phenotype and not term.is_obsolete:
+            resolved[term_id] = term
+    return resolved
+
+
 def get_term(*, term_id: str) -> Term:
-    """One term; raises Denied (not found) for an unknown id."""
-    term = Term.objects.filter(id=term_id).first()
+    """One term by its id or one of its alternative ids; raises Denied (not found) for an unknown one."""
+    terms = Term.objects.filter(Q(id=term_id) | Q(alternative_ids__contains=[term_id]))
+    # An id may name an obsolete term and be an alternative of a live one; the term of that id was asked for.
+    term = max(terms, key=lambda term: term.id == term_id, default=None)
     if term is None:
         raise Denied("term.read", "term")
     return term

@@ -1,7 +1,7 @@
 """Asking the engine, and telling it what turned out."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
@@ -9,16 +9,25 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
-from apps.cases.models import Case, Consent
+from apps.cases.models import Case, Consent, Sex
 from apps.cases.selectors import get_case, has_consent, split_findings
-from apps.cases.services import NewCase, enter_case, enter_outcome
+from apps.cases.services import (
+    NewCase,
+    change_case,
+    create_case,
+    enter_case,
+    enter_outcome,
+    lock_case,
+    record_consent,
+)
 from apps.core.capabilities import Capability
-from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput
+from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
 from apps.knowledge.models import Disease
+from apps.knowledge.selectors import labels_of
 from apps.predictions.models import Feedback, Prediction
 from apps.predictions.selectors import get_prediction
 from apps.registry.running import Running, predictor_of, running_model
-from ml.serving import Explanation, Query, UnknownDisease
+from ml.serving import Explanation, Notice, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
 
 LISTED = 100
@@ -40,13 +49,14 @@ def resolve_findings(*, findings: Findings) -> tuple[Running, Query]:
     return running, _resolve(running, findings)
 
 
-def _resolve(running: Running, findings: Findings) -> Query:
+def _resolve(running: Running, findings: Findings, *, may_be_empty: bool = False) -> Query:
     try:
         return running.predictor.resolve(
             present=list(findings.present),
             absent=list(findings.absent),
             age=findings.age or None,
             sex=findings.sex or None,
+            may_be_empty=may_be_empty,
         )
     except EngineInvalidInput as error:
         raise InvalidInput(
@@ -86,10 +96,87 @@ def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
     return prediction
 
 
+def check_case(*, findings: Findings) -> Query:
+    """The content of a case as the running model understands it; it may have no finding yet.
+
+    Raises InvalidInput with everything that is wrong.
+    """
+    query = _resolve(running_model(), findings, may_be_empty=True)
+    current = [*query.present, *query.absent]
+    # The model may have been trained on another release than the one that is loaded.
+    unknown = sorted(set(current) - labels_of(term_ids=current).keys())
+    if unknown:
+        detail = _("This term is not in the knowledge that is loaded; choose a more general one.")
+        raise InvalidInput(FieldError("findings", "unknown_finding", detail, term_id) for term_id in unknown)
+    return query
+
+
+@transaction.atomic
+def enter_checked_case(*, actor: Actor, new: NewCase) -> tuple[Case, tuple[Notice, ...]]:
+    """Enter a case whose findings may still be anything: (the case, what was put right)."""
+    query = check_case(findings=Findings(new.present, new.absent, new.age, new.sex))
+    checked = replace(new, present=query.present, absent=query.absent, sex=query.sex or Sex.UNKNOWN.value)
+    return create_case(actor=actor, new=checked), query.notices
+
+
+@transaction.atomic
+def change_checked_case(
+    *,
+    actor: Actor,
+    case_id: UUID,
+    age: str | None,
+    sex: str | None,
+    present: Sequence[str] | None,
+    absent: Sequence[str] | None,
+    consents: Mapping[str, bool],
+) -> tuple[Case, tuple[Notice, ...]]:
+    """Change what is not None: (the case, what was put right). The case must be sound as a whole afterwards.
+
+    Writes one event for the change of the case, and one for each consent that is given or withdrawn.
+    """
+    lock_case(actor=actor, case_id=case_id)
+    before = findings_of(get_case(actor=actor, case_id=case_id))
+    query = check_case(
+        findings=Findings(
+            before.present if present is None else present,
+            before.absent if absent is None else absent,
+            before.age if age is None else age,
+            before.sex if sex is None else sex,
+        )
+    )
+    has_findings = present is not None or absent is not None
+    if has_findings or age is not None or sex is not None:
+        change_case(
+            actor=actor,
+            case_id=case_id,
+            age=age,
+            sex=None if sex is None else query.sex,
+            present=query.present if has_findings else None,
+            absent=query.absent if has_findings else None,
+        )
+    for purpose, is_given in consents.items():
+        record_consent(actor=actor, case_id=case_id, purpose=purpose, is_given=is_given)
+    return get_case(actor=actor, case_id=case_id), query.notices
+
+
 def findings_of(case: Case) -> Findings:
     """The engine's input for a stored case."""
     present, absent = split_findings(case.findings.all())
     return Findings(present, absent, case.age, case.patient.sex)
+
+
+def is_outdated(*, prediction: Prediction, case: Case) -> bool:
+    """Whether findings, age or sex of the case changed since `prediction` was made."""
+    findings = findings_of(case)
+    try:
+        _running, query = resolve_findings(findings=findings)
+    except InvalidInput:
+        return True
+    except Unavailable:
+        return False
+    now = (set(query.present), set(query.absent), findings.age or None, query.sex)
+    then = prediction.input
+    return now != (set(then["present"]), set(then["absent"]), then["age"], then["sex"])
 
 
 def _predict(actor: Actor, findings: Findings, case: Case | None) -> Prediction:

@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,7 @@ class PacketCase:
 
     `age` is the ISO 8601 duration of the last encounter. `diseases` holds the diagnoses, interpretations first;
     `publications` the PubMed ids of the external references; `labels` the labels that the packet gives its ids.
+    `line` is the record's number in its file (`source`), counted from 1; 0 when it came from no file.
     """
 
     id: str
@@ -39,6 +40,8 @@ class PacketCase:
     diseases: tuple[str, ...]
     publications: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
+    line: int = field(default=0, compare=False)
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +186,7 @@ def _read_record(raw: bytes, number: int, name: str) -> Iterator[PacketCase | Li
 
 def _parsed(packet: Any, number: int, name: str) -> PacketCase | LineError:
     try:
-        return parse_packet(packet)
+        return replace(parse_packet(packet), line=number, source=name)
     except PacketError as error:
         return LineError(number, str(error), name)
 

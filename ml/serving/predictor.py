@@ -83,10 +83,19 @@ class Predictor:
         return cls(read_bundle(Path(folder)))
 
     def resolve(
-        self, *, present: Sequence[str], absent: Sequence[str] = (), age: str | None = None, sex: str | None = None
+        self,
+        *,
+        present: Sequence[str],
+        absent: Sequence[str] = (),
+        age: str | None = None,
+        sex: str | None = None,
+        may_be_empty: bool = False,
     ) -> Query:
-        """Check and normalise an input; `age` is an ISO 8601 duration. Raises InvalidInput with every problem."""
-        return queries.resolve(self.vocabulary, present, absent, age, sex)
+        """Check and normalise an input; `age` is an ISO 8601 duration. Raises InvalidInput with every problem.
+
+        With `may_be_empty` no finding needs to be present: for a case that is only begun.
+        """
+        return queries.resolve(self.vocabulary, present, absent, age, sex, may_be_empty=may_be_empty)
 
     def predict(self, query: Query, top: int = MOST_RANKED) -> Prediction:
         """The `top` (at most 100) most probable diseases. Probabilities are over all candidates."""

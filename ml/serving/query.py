@@ -56,9 +56,18 @@ class Query:
 
 
 def resolve(
-    vocabulary: Vocabulary, present: Sequence[str], absent: Sequence[str], age: str | None, sex: str | None
+    vocabulary: Vocabulary,
+    present: Sequence[str],
+    absent: Sequence[str],
+    age: str | None,
+    sex: str | None,
+    *,
+    may_be_empty: bool = False,
 ) -> Query:
-    """Check and normalise an input. Raises InvalidInput."""
+    """Check and normalise an input. Raises InvalidInput.
+
+    `may_be_empty` lets an input without a present finding pass, for a case that is only begun; it cannot be ranked.
+    """
     if len(present) + len(absent) > MOST_FINDINGS:
         detail = f"{len(present) + len(absent)} findings; at most {MOST_FINDINGS} were expected"
         raise InvalidInput([Issue("findings", "too_many_findings", detail, str(len(present) + len(absent)))])
@@ -72,7 +81,8 @@ def resolve(
                 f"({states['present'][identity]}) and as absent; one of them was expected"
             )
             issues.append(Issue(field, "contradictory", detail, identity))
-    if not states["present"] and not any(issue.field.startswith("findings.present") for issue in issues):
+    is_missing = not states["present"] and not any(i.field.startswith("findings.present") for i in issues)
+    if is_missing and not may_be_empty:
         detail = "no finding is present; at least one present finding was expected"
         issues.append(Issue("findings.present", "no_finding", detail, None))
     age_years = None

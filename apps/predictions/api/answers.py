@@ -1,0 +1,218 @@
+"""What predictions look like to programs."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.knowledge.api import DiseaseReference, SourceReference, TermReference, sources
+from apps.knowledge.models import Disease
+from apps.knowledge.selectors import names_of
+from apps.predictions.models import Feedback, Prediction
+from apps.registry.api import ModelReference
+from ml.serving import Explanation
+
+ADVICE = "The system advises; a clinician decides."
+# A list shows the head of each ranking; the whole is in the detail.
+LISTED_RANKS = 3
+
+
+class RankedAnswer(serializers.Serializer):
+    """One place of the ranking."""
+
+    rank = serializers.IntegerField(help_text=_("counted from 1"))
+    disease = DiseaseReference()
+    probability = serializers.FloatField(help_text=_("over all candidates, 0 to 1"))
+    rarity = serializers.ChoiceField(["rare", "common"], allow_null=True, help_text=_("null where not known"))
+
+
+class NoticeAnswer(serializers.Serializer):
+    """Something in the input that was put right."""
+
+    code = serializers.CharField(help_text=_("replaced, duplicate or inconsistent"))
+    finding = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class InputAnswer(serializers.Serializer):
+    """The input as the model took it: current ids, each once."""
+
+    present = serializers.ListField(child=serializers.CharField())
+    absent = serializers.ListField(child=serializers.CharField())
+    age = serializers.CharField(allow_null=True)
+    sex = serializers.CharField(allow_null=True)
+
+
+class PredictionSummary(serializers.ModelSerializer):
+    """One row of the history, with the head of its ranking."""
+
+    case = serializers.UUIDField(
+        source="case_id", allow_null=True, help_text=_("null when asked without a case")
+    )
+    model = ModelReference()
+    requested_by = serializers.UUIDField(source="requested_by_id", help_text=_("account that asked"))
+    input = InputAnswer()
+    notices = NoticeAnswer(many=True)
+    ranking = serializers.SerializerMethodField(help_text=_("best first"))
+    latency_ms = serializers.FloatField(help_text=_("time of the engine, in milliseconds"))
+
+    class Meta:
+        model = Prediction
+        fields: tuple[str, ...] = (
+            "id",
+            "created_at",
+            "case",
+            "requested_by",
+            "model",
+            "input",
+            "notices",
+            "ranking",
+            "latency_ms",
+        )
+
+    # By hand rather than through RankedAnswer, which takes longer for 100 rows than the model does for the patient.
+    @extend_schema_field(RankedAnswer(many=True))
+    def get_ranking(self, prediction: Prediction) -> list[dict[str, Any]]:
+        known: Mapping[str, Disease] = self.context["diseases"]
+        rows = prediction.output["ranking"][: self.context["ranks"]]
+        return [
+            {
+                "rank": rank,
+                "disease": {"id": disease_id, "name": _name(known, disease_id)},
+                "probability": probability,
+                "rarity": (known[disease_id].rarity if disease_id in known else "") or None,
+            }
+            for rank, (disease_id, probability) in enumerate(rows, start=1)
+        ]
+
+
+class PredictionAnswer(PredictionSummary):
+    """A prediction with its whole ranking."""
+
+    advice = serializers.SerializerMethodField(help_text=_("to be shown beside the result"))
+
+    class Meta(PredictionSummary.Meta):
+        fields = (*PredictionSummary.Meta.fields, "advice")
+
+    def get_advice(self, prediction: Prediction) -> str:
+        return ADVICE
+
+
+class ContributionAnswer(serializers.Serializer):
+    """What one finding adds to the score."""
+
+    finding = TermReference()
+    state = serializers.ChoiceField(["present", "absent"])
+    weight = serializers.FloatField(
+        help_text=_("natural logarithm units; above 0 speaks for, below 0 against")
+    )
+    matched = TermReference(
+        allow_null=True, help_text=_("term through which the disease is known to have it")
+    )
+    frequency = serializers.CharField(allow_null=True, help_text=_("as published"))
+    references = SourceReference(many=True)
+
+
+class ExpectedAnswer(serializers.Serializer):
+    """A finding that patients with the disease often have, and that nobody mentioned."""
+
+    finding = TermReference()
+    probability = serializers.FloatField()
+    frequency = serializers.CharField(allow_null=True)
+    references = SourceReference(many=True)
+
+
+class ExplanationAnswer(serializers.Serializer):
+    """Why a disease has its place: `base` and the weights of all contributions add up to `score`."""
+
+    prediction = serializers.UUIDField()
+    disease = DiseaseReference()
+    rank = serializers.IntegerField(allow_null=True, help_text=_("null when it is not among those listed"))
+    probability = serializers.FloatField(allow_null=True)
+    score = serializers.FloatField()
+    base = serializers.FloatField(help_text=_("what does not depend on the findings"))
+    contributions = ContributionAnswer(many=True, help_text=_("what speaks most for it first"))
+    expected_not_asked = ExpectedAnswer(many=True)
+    advice = serializers.CharField()
+
+
+class FeedbackAnswer(serializers.ModelSerializer):
+    """What turned out."""
+
+    prediction = serializers.UUIDField(source="prediction_id")
+    case = serializers.UUIDField(source="prediction.case_id", allow_null=True)
+    diagnosis = DiseaseReference(source="disease", allow_null=True)
+    none_of_these = serializers.SerializerMethodField(help_text=_("it was none of those listed"))
+    recorded_by = serializers.UUIDField(source="recorded_by_id")
+
+    class Meta:
+        model = Feedback
+        fields: tuple[str, ...] = (
+            "id",
+            "created_at",
+            "prediction",
+            "case",
+            "diagnosis",
+            "none_of_these",
+            "recorded_by",
+        )
+
+    def get_none_of_these(self, feedback: Feedback) -> bool:
+        return feedback.disease_id is None
+
+
+def prediction_answer(prediction: Prediction) -> dict[str, Any]:
+    """One prediction, whole."""
+    ranked = prediction.output["ranking"]
+    return PredictionAnswer(prediction, context=_context([prediction], len(ranked))).data
+
+
+def prediction_summaries(predictions: list[Prediction]) -> Any:
+    """Rows of a list."""
+    return PredictionSummary(predictions, many=True, context=_context(predictions, LISTED_RANKS)).data
+
+
+def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict[str, Any]:
+    """Why `explanation`'s disease has its place in `prediction`."""
+    places = {row[0]: (rank, row[1]) for rank, row in enumerate(prediction.output["ranking"], start=1)}
+    rank, probability = places.get(explanation.disease_id, (None, None))
+    return {
+        "prediction": prediction.pk,
+        "disease": {"id": explanation.disease_id, "name": explanation.name},
+        "rank": rank,
+        "probability": probability,
+        "score": explanation.score,
+        "base": explanation.base,
+        "contributions": [
+            {
+                "finding": {"id": found.finding, "label": found.label},
+                "state": found.state,
+                "weight": found.weight,
+                "matched": found.matched and {"id": found.matched, "label": found.matched_label},
+                "frequency": found.frequency,
+                "references": sources(found.references),
+            }
+            for found in sorted(explanation.contributions, key=lambda found: -found.weight)
+        ],
+        "expected_not_asked": [
+            {
+                "finding": {"id": expected.finding, "label": expected.label},
+                "probability": expected.probability,
+                "frequency": expected.frequency,
+                "references": sources(expected.references),
+            }
+            for expected in explanation.expected_not_asked
+        ],
+        "advice": ADVICE,
+    }
+
+
+def _context(predictions: Iterable[Prediction], ranks: int) -> dict[str, Any]:
+    ids = {row[0] for prediction in predictions for row in prediction.output["ranking"][:ranks]}
+    return {"diseases": names_of(disease_ids=list(ids)), "ranks": ranks}
+
+
+def _name(known: Mapping[str, Disease], disease_id: str) -> str:
+    return known[disease_id].name if disease_id in known else disease_id

@@ -1,0 +1,40 @@
+"""How findings, age and sex come in."""
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.cases.models import Sex
+from apps.core.rest import Input, TextField
+
+_TERM_IDS = {
+    "type": "array",
+    "items": {"type": "string", "pattern": "^HP:[0-9]{7}$"},
+    "maxItems": 500,
+}
+
+
+@extend_schema_field(_TERM_IDS)
+class TermIdsField(serializers.ListField):
+    """HPO ids. What they mean, and whether they exist, is for the engine's vocabulary to say."""
+
+    child = TextField(allow_blank=True)
+
+
+class FindingsInput(Input):
+    """Findings that the patient has, and findings that were looked for and are not there."""
+
+    present = TermIdsField(required=False, help_text=_("HPO ids, such as HP:0001166"))
+    absent = TermIdsField(
+        required=False, help_text=_("HPO ids of findings that were looked for and are absent")
+    )
+
+
+@extend_schema_field({"type": ["string", "null"], "enum": [*Sex.values, None]})
+class SexField(TextField):
+    """Administrative sex as in GA4GH Phenopackets; the engine refuses other values."""
+
+
+@extend_schema_field({"type": ["string", "null"], "maxLength": 20, "examples": ["P20Y", "P6M", "P10D"]})
+class AgeField(TextField):
+    """Age as an ISO 8601 duration; the engine refuses what is none, or no age of a person."""
