@@ -189,6 +189,13 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from ml.evaluation.run import run_benchmark
+    from ml.evaluation.run import write_benchmark
 
-    return run_benchmark(options, _say)
+    protocol = "fair" if options.fair else "leave-publication-out" if options.leave_publication_out else "raw"
+    report = write_benchmark(options.model, options.cases, protocol, options.report, options.predictions, _say)
+    figures = "  ".join(f"{k} {report[k]:.3f}" for k in ("top1", "top3", "top5", "top10", "mrr") if report["n"])
+    print(
+        f"{protocol}: n {report['n']} of {report['n_cases']} ({report['n_unknown_disease']} of other diseases, "
+        f"{report['n_skipped']} skipped)  {figures}  in {report['seconds']} s"
+    )
+    return 0

@@ -21,27 +21,45 @@ def withhold(
     `table.terms`) knows them; otherwise the row keeps the share of the references that stay. With `strict`, such rows
     go as a whole, and with them the evidence of the other publications.
     """
+    withheld = {
+        text: gone
+        for text in np.unique(table.columns["references"]).tolist()
+        if (gone := [r for r in table.row_references_of(text) if r in publications])
+    }
+    rows = np.flatnonzero(np.isin(table.columns["references"], list(withheld)))
+    gone_of_row = {row: withheld[int(table.columns["references"][row])] for row in rows.tolist()}
+    return _edited(table, gone_of_row, patients, strict)
+
+
+def withhold_one_each(table: AnnotationTable, random: np.random.Generator) -> AnnotationTable:
+    """The table where every disease has lost one of its references, drawn at random (BENCHMARKS' protocol R-fair)."""
+    gone_of_row: dict[int, list[str]] = {}
+    for disease in range(len(table.diseases)):
+        rows = table.rows_of(disease).tolist()
+        if references := sorted(table.references_of(rows)):
+            lost = references[int(random.integers(0, len(references)))]
+            for row in rows:
+                if lost in table.row_references_of(table.columns["references"][row]):
+                    gone_of_row[row] = [lost]
+    return _edited(table, gone_of_row, None, strict=False)
+
+
+def _edited(
+    table: AnnotationTable, gone_of_row: Mapping[int, list[str]], patients: Patients | None, strict: bool
+) -> AnnotationTable:
     columns = {name: column.copy() for name, column in table.columns.items()}
     texts = list(table.texts)
     numbers: dict[str, int] = {}
-    touched = {
-        text: rest
-        for text in np.unique(columns["references"]).tolist()
-        if len(rest := [r for r in table.row_references_of(text) if r not in publications])
-        < len(table.row_references_of(text))
-    }
     keep = np.ones(len(table), bool)
-    for row in np.flatnonzero(np.isin(columns["references"], list(touched))).tolist():
-        text = int(columns["references"][row])
-        cited, rest = table.row_references_of(text), touched[text]
-        if strict or not rest:
+    for row, gone in gone_of_row.items():
+        cited = table.row_references_of(columns["references"][row])
+        rest = [reference for reference in cited if reference not in gone]
+        removed = _patients_of(table, row, gone, patients)
+        if strict or not rest or (removed and removed[1] >= columns["denominator"][row]):
             keep[row] = False
             continue
-        removed = _patients_of(table, row, [r for r in cited if r in publications], patients)
         if removed is None:
             columns["share"][row] *= len(rest) / len(cited)
-        elif removed[1] >= columns["denominator"][row]:
-            keep[row] = False
         else:
             columns["denominator"][row] -= removed[1]
             left = max(0, int(columns["numerator"][row]) - removed[0])

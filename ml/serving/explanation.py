@@ -88,12 +88,14 @@ class Explainer:
         self._vocabulary = vocabulary
         self._names = candidates
         self._index = {identity: i for i, identity in enumerate(candidates)}
-        self._table = table
+        self.table = table
         self._profiles = profiles
         self._share = float(profiles["share"])
         self._floor = float(profiles["floor"])
         self._run = run
         self._root = vocabulary.graph.index[PHENOTYPIC_ABNORMALITY]
+        # sorting the rows by disease takes a while; not while somebody waits
+        _ = table.rows_of_disease
         self._term_of = np.array([vocabulary.graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
 
     def explain(self, query: Query, disease_id: str) -> Explanation:
@@ -175,7 +177,7 @@ class _Rows:
 
     def __init__(self, explainer: Explainer, disease: int) -> None:
         self._graph = explainer._vocabulary.graph
-        self._table = explainer._table
+        self._table = explainer.table
         self._share = explainer._share
         profiles = explainer._profiles
         part = slice(profiles["start"][disease], profiles["start"][disease + 1])

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ml.features.cases import CaseTable
 from ml.features.encode import encode_patient
+from ml.features.evidence import AnnotationTable
 from ml.serving import query as queries
 from ml.serving.artefact import (
     ANNOTATIONS,
@@ -60,7 +62,7 @@ class Predictor:
     """A loaded model. Safe to use from several threads; it keeps no state between calls and starts no thread."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+        self._cases = bundle.files.get(CASES)
         self.manifest: Manifest = bundle.manifest
         self.vocabulary = Vocabulary(json_lines(bundle.files[TERMS]))
         records = json_lines(bundle.files[DISEASES])
@@ -76,6 +78,9 @@ class Predictor:
         self._session = onnxruntime.InferenceSession(
             bundle.files[MODEL], options, providers=["CPUExecutionProvider"]
         )
+        profiles, _ = unpack_arrays(bundle.files[PROFILES])
+        table = unpack_table(bundle.files[ANNOTATIONS])
+        self._explainer = Explainer(self.vocabulary, self.candidates, table, profiles, self.run)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Predictor":
@@ -123,6 +128,10 @@ class Predictor:
             query.sex,
             len(index),
         )
+        return self.run_row(row, *outputs)
+
+    def run_row(self, row: NDArray[np.float32], *outputs: str) -> list[NDArray[Any]]:
+        """Some outputs of the graph for one row of `ml.features.encode`."""
         return list(self._session.run(list(outputs), {"patient": row[None, :]}))
 
     @property
@@ -130,20 +139,12 @@ class Predictor:
         """The candidates in the order of the graph's outputs."""
         return self._ids
 
-    @cached_property
-    def _explainer(self) -> Explainer:
-        profiles, _ = unpack_arrays(self._bundle.files[PROFILES])
-        return Explainer(
-            self.vocabulary, self.candidates, unpack_table(self._bundle.files[ANNOTATIONS]), profiles, self.run
-        )
-
-    def scores(self, queries_: Sequence[Query]) -> Iterator[NDArray[np.float64]]:
-        """The score of every candidate, one vector a patient."""
-        for query in queries_:
-            yield self.run(query, "score")[0]
+    @property
+    def annotations(self) -> AnnotationTable:
+        """The published rows behind the model."""
+        return self._explainer.table
 
     @cached_property
-    def training_cases(self) -> Any:
-        """The cases that the model was trained on (`ml.features.cases.CaseTable`), or None."""
-        raw = self._bundle.files.get(CASES)
-        return None if raw is None else unpack_cases(raw)
+    def training_cases(self) -> CaseTable | None:
+        """The cases that the model was trained on, or None."""
+        return None if self._cases is None else unpack_cases(self._cases)

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from ml.features.encode import N_AGES, N_CONTEXT, age_interval
+from ml.features.encode import N_AGES, N_CONTEXT, UNKNOWN_AGE, age_interval
 from ml.features.evidence import AnnotationTable, FloatArray
 from ml.training.profiles import Profiles
 
@@ -46,7 +46,9 @@ class DiseaseOffset(TransformerMixin, BaseEstimator):
         # the mean only centres the offset, so that scores of different releases look alike
         self.mean_length_ = float(np.log(profiles.expected_findings + self.length_constant).mean())
         self.base_ = self.base(profiles)
-        self.age_ = self.onset_weight * self._onset_ratio(table)
+        onsets = _onset_counts(table)
+        self.onset_by_age_ = onsets.sum(axis=0).cumsum() / max(onsets.sum(), 1.0)
+        self.age_ = self.age(table)
         return self
 
     def base(self, profiles: Profiles) -> FloatArray:
@@ -63,19 +65,28 @@ class DiseaseOffset(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         return self.base_[None, :] + self.age_[age_interval(X[:, -N_CONTEXT])]
 
-    def _onset_ratio(self, table: AnnotationTable) -> FloatArray:
-        interval = np.array([ONSET_INTERVAL.get(term, 0) for term in table.terms] or [0])
-        of_row = interval[table.columns["term"]] * (table.columns["negated"] == 0)
-        counts = np.zeros((len(table.diseases), N_AGES))
-        np.add.at(counts, (table.columns["disease"], of_row), 1.0)
-        counts[:, 0] = 0.0
-        if not counts.any():
-            return np.zeros((N_AGES, len(table.diseases)))
-        overall = counts.sum(axis=0).cumsum() / counts.sum()
-        by_age = counts.cumsum(axis=1)
-        total = counts.sum(axis=1, keepdims=True)
-        expected = (by_age + self.onset_strength * overall) / (total + self.onset_strength)
+    @staticmethod
+    def interval(age_years: float | None) -> int:
+        """The row of `age_` for one patient."""
+        return int(age_interval(np.array([UNKNOWN_AGE if age_years is None else age_years], np.float32))[0])
+
+    def age(self, table: AnnotationTable) -> FloatArray:
+        """What each age adds, [N_AGES, diseases], by the onsets of `table`."""
+        counts = _onset_counts(table)
+        overall = self.onset_by_age_
+        strength = self.onset_strength
+        expected = (counts.cumsum(axis=1) + strength * overall) / (counts.sum(axis=1, keepdims=True) + strength)
         ratio = np.zeros((N_AGES, len(table.diseases)))
         known = overall > 0
         ratio[known] = np.log(expected[:, known] / overall[known]).T
-        return ratio
+        return self.onset_weight * ratio
+
+
+def _onset_counts(table: AnnotationTable) -> FloatArray:
+    """Rows that name an onset, [diseases, N_AGES]; column 0, the unknown age, stays empty."""
+    interval = np.array([ONSET_INTERVAL.get(term, 0) for term in table.terms] or [0])
+    of_row = interval[table.columns["term"]] * (table.columns["negated"] == 0)
+    counts = np.zeros((len(table.diseases), N_AGES))
+    np.add.at(counts, (table.columns["disease"], of_row), 1.0)
+    counts[:, 0] = 0.0
+    return counts

@@ -41,6 +41,15 @@ class Profiles:
     n_references: FloatArray
     n_case_publications: FloatArray
 
+    def take(self, diseases: IntArray) -> "Profiles":
+        """The profiles of some diseases."""
+        return Profiles(
+            self.frequency[:, diseases],
+            self.expected_findings[diseases],
+            self.n_references[diseases],
+            self.n_case_publications[diseases],
+        )
+
 
 class ProfileEstimator(BaseEstimator):
     """Beta-smoothed frequencies, propagated to more general terms by their maximum.

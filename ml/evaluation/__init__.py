@@ -1,0 +1,1 @@
+"""How good a model is: ranks, protocols of leaving publications out, calibration."""

@@ -1,0 +1,132 @@
+"""Scores cases as the model stands, or without what it owes to each case's own publication."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+
+from ml.features.cases import CaseTable
+from ml.features.encode import encode_patient
+from ml.features.evidence import IntArray
+from ml.features.withhold import Patients, withhold, withhold_one_each
+from ml.serving import Predictor
+from ml.training.data import LoadedCases
+from ml.training.likelihood import Replacement
+from ml.training.profiles import Evidence
+from ml.training.ranker import PhenotypeRanker
+
+FAIR_SEED = 20261123
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores [diseases] of one case (its number), and the diseases that have no annotation left."""
+
+    case: int
+    scores: NDArray[np.float64]
+    emptied: frozenset[int] = frozenset()
+
+
+def score_raw(predictor: Predictor, cases: CaseTable) -> Iterator[Scored]:
+    """Through the served graph, as any patient."""
+    n_terms = len(predictor.vocabulary.graph)
+    for case in range(len(cases)):
+        row = encode_patient(
+            cases.present[case], cases.absent[case], cases.age_years[case], cases.sex[case], n_terms
+        )
+        yield Scored(case, predictor.run_row(row, "score")[0])
+
+
+class LeavePublicationOut:
+    """Scores each case with a model that never saw the case's own publications.
+
+    For the diseases that cite them, annotation rows (`ml.features.withhold`), counts of references, onsets and
+    training cases are taken out, and the background frequencies follow. With `fair`, every other disease has lost one
+    random reference too. With `strict`, rows that cite other publications beside the own one go as a whole.
+    """
+
+    def __init__(
+        self, ranker: PhenotypeRanker, patients: Patients, *, fair: bool = False, strict: bool = False
+    ) -> None:
+        self._evidence = ranker.evidence_
+        self._patients = patients
+        self._strict = strict
+        if fair:
+            evidence = self._evidence
+            table = withhold_one_each(evidence.table, np.random.default_rng(FAIR_SEED))
+            ranker = clone(ranker).fit(Evidence(evidence.graph, table, evidence.cases))
+        self._ranker = ranker
+        self._diseases_of_cases: dict[str, set[int]] = {}
+        training = self._evidence.cases
+        for case in range(0 if training is None else len(training)):
+            for publication in training.publications[case]:
+                self._diseases_of_cases.setdefault(publication, set()).add(int(training.disease[case]))
+
+    def score(self, cases: CaseTable) -> Iterator[Scored]:
+        """One publication after the other."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for case, publications in enumerate(cases.publications):
+            groups.setdefault(tuple(sorted(publications)), []).append(case)
+        for publications, members in groups.items():
+            yield from self._score_group(cases, members, frozenset(publications))
+
+    def _score_group(self, cases: CaseTable, members: list[int], publications: frozenset[str]) -> Iterator[Scored]:
+        ranker = self._ranker
+        likelihood, offset = ranker.likelihood_, ranker.offset_
+        affected = self._affected(publications)
+        base, by_age = offset.base_, offset.age_
+        replacement, emptied = None, frozenset[int]()
+        if len(affected):
+            table = withhold(
+                self._evidence.table.of_diseases(affected), publications, self._patients, strict=self._strict
+            )
+            evidence = Evidence(self._evidence.graph, table, self._training_cases(affected, publications))
+            profiles = clone(ranker.profiles).fit(evidence).profiles_.take(affected)
+            replacement = Replacement(affected, profiles.frequency)
+            base, by_age = base.copy(), by_age.copy()
+            base[affected] = offset.base(profiles)
+            by_age[:, affected] = offset.age(table)[:, affected]
+            emptied = frozenset(affected[np.diff(profiles.frequency.indptr) == 0].tolist())
+        scorer = likelihood.scorer(replacement)
+        for case in members:
+            interval = offset.interval(cases.age_years[case])
+            findings = scorer.score(cases.present[case], cases.absent[case])
+            yield Scored(case, findings + base + by_age[interval], emptied)
+
+    def _affected(self, publications: Iterable[str]) -> IntArray:
+        found: set[int] = set()
+        for publication in publications:
+            found.update(self._evidence.table.diseases_citing.get(publication, np.zeros(0, np.int64)).tolist())
+            found |= self._diseases_of_cases.get(publication, set())
+        return np.array(sorted(found), np.int64)
+
+    def _training_cases(self, diseases: IntArray, publications: frozenset[str]) -> CaseTable | None:
+        cases = self._evidence.cases
+        if cases is None:
+            return None
+        return cases.take(
+            case
+            for disease in diseases.tolist()
+            for case in cases.of_disease(disease)
+            if publications.isdisjoint(cases.publications[case])
+        )
+
+
+def patients_of(loaded: LoadedCases, evidence: Evidence) -> dict[tuple[str, int, int], tuple[int, int]]:
+    """Per (publication, disease, term of the table): cases with the finding, and cases observed for it."""
+    in_table = {
+        evidence.graph.index[t]: i for i, t in enumerate(evidence.table.terms) if t in evidence.graph.index
+    }
+    counts: dict[tuple[str, int, int], tuple[int, int]] = {}
+    cases = loaded.table
+    for case in np.flatnonzero(cases.disease >= 0).tolist():
+        states = [(t, 1) for t in cases.present[case]] + [(t, 0) for t in cases.absent[case]]
+        for publication in cases.publications[case]:
+            for term, has in states:
+                if term in in_table:
+                    key = (publication, int(cases.disease[case]), in_table[term])
+                    present, observed = counts.get(key, (0, 0))
+                    counts[key] = (present + has, observed + 1)
+    return counts

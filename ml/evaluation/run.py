@@ -1,0 +1,174 @@
+"""`python -m ml benchmark`: one protocol of BENCHMARKS on a file of phenopackets, as report and predictions."""
+
+import datetime
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from tqdm import tqdm
+
+from ml.evaluation.calibration import expected_calibration_error
+from ml.evaluation.metrics import STRATA, publication_intervals, rank_of, stratum_of, summary
+from ml.evaluation.protocols import LeavePublicationOut, Scored, patients_of, score_raw
+from ml.folders import OutputError
+from ml.serving import Predictor
+from ml.serving.phenopacket import CaseFileError
+from ml.training.data import LoadedCases, load_cases
+from ml.training.parameters import new_ranker
+from ml.training.profiles import Evidence
+
+PROTOCOLS = ("raw", "leave-publication-out", "fair")
+_LISTED = 100
+_MOST_ERRORS = 1000
+
+
+@dataclass
+class _Outcomes:
+    """What came out for the cases with a known disease, in the order of scoring."""
+
+    case: list[int]
+    truth: list[str]
+    rank: list[float]
+    confidence: list[float]
+    correct: list[bool]
+    emptied: int = 0
+
+
+def benchmark(
+    model: Path, case_files: Sequence[Path], protocol: str, predictions: TextIO | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Rank the diagnosis of every case; returns the report and writes prediction lines.
+
+    Cases whose diagnoses are no candidates have no rank and do not enter the measures; `all_cases` counts them as
+    missed. A disease that has lost every annotation counts as last of all candidates. Raises CorruptArtefact and
+    CaseFileError.
+    """
+    started = time.perf_counter()
+    predictor = Predictor.load(model)
+    loaded = load_cases(case_files, predictor.vocabulary, predictor.disease_ids)
+    for error in loaded.errors:
+        say(f"{error.source}, line {error.line}: {error.detail} (left out)")
+    if not loaded.ids:
+        raise CaseFileError("no case could be read: nothing to measure")
+    numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
+    temperature = float(predictor.manifest.raw["model"]["parameters"]["temperature"])
+    outcomes = _Outcomes([], [], [], [], [])
+    lines: list[str | None] = [None] * len(loaded.ids)
+    scored = _scored(predictor, loaded, protocol)
+    for one in tqdm(scored, total=len(loaded.ids), unit="case", leave=False, disable=None):
+        probability = softmax(one.scores / temperature)
+        truth, rank = _record(one, loaded.truth[one.case], numbers, probability, outcomes)
+        if predictions is not None:
+            best = np.argsort(-one.scores, kind="stable")[:_LISTED]
+            ranking = [[predictor.disease_ids[i], float(probability[i])] for i in best]
+            record = {"id": loaded.ids[one.case], "truth": truth, "rank": rank, "ranking": ranking}
+            lines[one.case] = json.dumps(record) + "\n"
+    if predictions is not None:
+        predictions.writelines(line for line in lines if line is not None)
+    report = _report(predictor, loaded, outcomes) | {"protocol": protocol}
+    if protocol != "raw":
+        report["strict"] = _strict(predictor, loaded, numbers, protocol)
+    report["seconds"] = round(time.perf_counter() - started, 1)
+    return report
+
+
+def _scored(predictor: Predictor, loaded: LoadedCases, protocol: str, strict: bool = False) -> Iterator[Scored]:
+    if protocol == "raw":
+        return score_raw(predictor, loaded.table)
+    evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
+    ranker = new_ranker(predictor.manifest.raw["model"]["parameters"]).fit(evidence)
+    patients = patients_of(loaded, evidence)
+    return LeavePublicationOut(ranker, patients, fair=protocol == "fair", strict=strict).score(loaded.table)
+
+
+def _record(
+    one: Scored, truth: tuple[str, ...], numbers: dict[str, int], probability: NDArray[np.float64], out: _Outcomes
+) -> tuple[str, float | None]:
+    ranks = {
+        identity: float(len(numbers)) if numbers[identity] in one.emptied else rank_of(one.scores, numbers[identity])
+        for identity in truth
+        if identity in numbers
+    }
+    if not ranks:
+        return truth[0], None
+    best = min(ranks, key=lambda identity: ranks[identity])
+    first = int(one.scores.argmax())
+    out.case.append(one.case)
+    out.truth.append(best)
+    out.rank.append(ranks[best])
+    out.confidence.append(float(probability[first]))
+    out.correct.append(first in {numbers[identity] for identity in ranks})
+    out.emptied += numbers[best] in one.emptied
+    return best, ranks[best]
+
+
+def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> dict[str, Any]:
+    ranks = np.array(outcomes.rank)
+    training = predictor.training_cases
+    numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
+    strata = np.array(
+        [stratum_of(0 if training is None else len(training.of_disease(numbers[t]))) for t in outcomes.truth]
+    )
+    publications = [
+        ";".join(loaded.table.publications[case]) or loaded.ids[case] for case in outcomes.case
+    ]
+    n_all = len(loaded.ids)
+    return summary(ranks, outcomes.truth) | {
+        "strata": {
+            name: summary(ranks[strata == name], [t for t, s in zip(outcomes.truth, strata, strict=True) if s == name])
+            for name in STRATA
+        },
+        "intervals_95": publication_intervals(ranks, publications),
+        "n_publications": len(set(publications)),
+        "n_cases": n_all,
+        "n_unknown_disease": n_all - len(ranks),
+        "n_emptied": outcomes.emptied,
+        "all_cases": {f"top{k}": float((ranks <= k).sum() / n_all) for k in (1, 3, 5, 10)},
+        "ece": expected_calibration_error(np.array(outcomes.confidence), np.array(outcomes.correct, bool)),
+        "mean_confidence": float(np.mean(outcomes.confidence)) if outcomes.confidence else None,
+        "n_skipped": len(loaded.errors) + len(loaded.unusable),
+        "errors": [
+            {"source": e.source, "line": e.line, "detail": e.detail} for e in loaded.errors[:_MOST_ERRORS]
+        ],
+        "without_finding_or_diagnosis": loaded.unusable[:_MOST_ERRORS],
+        "n_unknown_terms": loaded.unknown_terms,
+        "n_candidates": len(predictor.disease_ids),
+        "model": predictor.manifest.artefact_hash,
+        "knowledge_version": predictor.manifest.knowledge_version,
+        "n_training_cases": predictor.manifest.n_cases,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+    }
+
+
+def _strict(
+    predictor: Predictor, loaded: LoadedCases, numbers: dict[str, int], protocol: str
+) -> dict[str, Any]:
+    """The same protocol with rows that also cite other publications removed as a whole."""
+    outcomes = _Outcomes([], [], [], [], [])
+    for one in _scored(predictor, loaded, protocol, strict=True):
+        _record(one, loaded.truth[one.case], numbers, softmax(one.scores), outcomes)
+    return summary(np.array(outcomes.rank), outcomes.truth) | {"n_emptied": outcomes.emptied}
+
+
+def write_benchmark(
+    model: Path, case_files: Sequence[Path], protocol: str, report: Path, predictions: Path | None,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Run a benchmark and write its files. Raises OutputError where they cannot be written."""
+    try:
+        if predictions is None:
+            result = benchmark(model, case_files, protocol, None, say)
+        else:
+            with predictions.open("w", encoding="utf-8") as stream:
+                result = benchmark(model, case_files, protocol, stream, say)
+        report.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{error.filename} cannot be written: {error.strerror}") from error
+    return result
