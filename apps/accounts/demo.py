@@ -46,6 +46,12 @@ def create_demo(*, credentials: Path, url: str) -> bool:
     return True
 
 
+def demo_clinician() -> User | None:
+    """The first active clinician of the demo organisation, by user name."""
+    clinicians = User.objects.filter(organisation__name=ORGANISATION, groups__name=Role.CLINICIAN, is_active=True)
+    return clinicians.order_by("username").first()
+
+
 def _account(organisation: Organisation, role: Role) -> dict[str, str]:
     password = secrets.token_urlsafe(15)
     user = User.objects.filter(username=role).first()

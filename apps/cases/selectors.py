@@ -7,7 +7,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
-from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome
+from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome, Patient
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied
 
@@ -74,6 +74,13 @@ def list_care_team(*, case: Case) -> QuerySet[User]:
     """The accounts that may see `case`."""
     members = CaseUserObjectPermission.objects.filter(content_object=case, permission__codename="view_case")
     return User.objects.filter(pk__in=members.values("user_id")).order_by("last_name", "username")
+
+
+def pseudonyms_of(*, actor: Actor) -> set[str]:
+    """All pseudonyms that are taken in the actor's organisation, for those who may enter cases."""
+    if not actor.can(Capability.CASE_WRITE):
+        return set()
+    return set(Patient.objects.filter(organisation_id=actor.organisation_id).values_list("pseudonym", flat=True))
 
 
 def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
