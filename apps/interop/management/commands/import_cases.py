@@ -150,7 +150,8 @@ class _Progress:
 def _summary(tally: _Tally, seconds: float) -> str:
     return (
         f"{tally.imported} cases and {tally.predicted} predictions in {seconds:.1f} s; "
-        f"{tally.there_already} were there already, {tally.unusable} could not be used; {tally.replaced} findings replaced, {tally.dropped} left out."
+        f"{tally.there_already} were there already, {tally.unusable} could not be used; "
+        f"{tally.replaced} findings replaced, {tally.dropped} left out."
     )
 
 
