@@ -144,7 +144,9 @@ def _predict(options: argparse.Namespace) -> int:
         return 0
     for notice in query.notices:
         print(f"note: {notice.detail}")
-    print(f"{len(query.present)} present, {len(query.absent)} absent; model {predictor.manifest.artefact_hash[:12]}")
+    print(
+        f"{len(query.present)} present, {len(query.absent)} absent; model {predictor.manifest.artefact_hash[:12]}"
+    )
     for row in prediction.ranking:
         rarity = f"  [{row.rarity}]" if row.rarity else ""
         print(f"{row.rank:4d}  {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
@@ -156,7 +158,9 @@ def _predict(options: argparse.Namespace) -> int:
 
 def _print_explanation(predictor: Predictor, query: Query, disease_id: str) -> None:
     explanation = predictor.explain(query, disease_id)
-    print(f"\nWhy {explanation.name} (score {explanation.score:.2f}, of which {explanation.base:.2f} without findings):")
+    print(
+        f"\nWhy {explanation.name} (score {explanation.score:.2f}, of which {explanation.base:.2f} without findings):"
+    )
     for item in explanation.contributions:
         through = f" through {item.matched_label}" if item.matched not in (None, item.finding) else ""
         source = f"  {item.frequency or ''} {' '.join(item.references[:3])}".rstrip()
@@ -192,8 +196,12 @@ def _benchmark(options: argparse.Namespace) -> int:
     from ml.evaluation.run import write_benchmark
 
     protocol = "fair" if options.fair else "leave-publication-out" if options.leave_publication_out else "raw"
-    report = write_benchmark(options.model, options.cases, protocol, options.report, options.predictions, _say)
-    figures = "  ".join(f"{k} {report[k]:.3f}" for k in ("top1", "top3", "top5", "top10", "mrr") if report["n"])
+    report = write_benchmark(
+        options.model, options.cases, protocol, options.report, options.predictions, _say
+    )
+    figures = "  ".join(
+        f"{k} {report[k]:.3f}" for k in ("top1", "top3", "top5", "top10", "mrr") if report["n"]
+    )
     print(
         f"{protocol}: n {report['n']} of {report['n_cases']} ({report['n_unknown_disease']} of other diseases, "
         f"{report['n_skipped']} skipped)  {figures}  in {report['seconds']} s"

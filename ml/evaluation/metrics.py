@@ -31,7 +31,11 @@ def summary(ranks: NDArray[np.float64], truth: Sequence[str]) -> dict[str, Any]:
     return (
         {"n": len(ranks)}
         | {f"top{k}": float((ranks <= k).mean()) for k in TOPS}
-        | {"mrr": float((1 / ranks).mean()), "macro_top10": float(per_disease.mean()), "n_diseases": len(names)}
+        | {
+            "mrr": float((1 / ranks).mean()),
+            "macro_top10": float(per_disease.mean()),
+            "n_diseases": len(names),
+        }
     )
 
 
@@ -43,7 +47,9 @@ def publication_intervals(
         return {}
     names, group = np.unique(np.array(publications), return_inverse=True)
     size = np.bincount(group)
-    drawn = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), _RESAMPLES)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(names), np.full(len(names), 1 / len(names)), _RESAMPLES
+    )
     intervals = {}
     for k in TOPS:
         accuracy = (drawn @ np.bincount(group, ranks <= k)) / (drawn @ size)

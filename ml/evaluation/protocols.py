@@ -12,7 +12,6 @@ from ml.features.encode import encode_patient
 from ml.features.evidence import IntArray
 from ml.features.withhold import Patients, withhold, withhold_one_each
 from ml.serving import Predictor
-from ml.training.data import LoadedCases
 from ml.training.likelihood import Replacement
 from ml.training.profiles import Evidence
 from ml.training.ranker import PhenotypeRanker
@@ -72,7 +71,9 @@ class LeavePublicationOut:
         for publications, members in groups.items():
             yield from self._score_group(cases, members, frozenset(publications))
 
-    def _score_group(self, cases: CaseTable, members: list[int], publications: frozenset[str]) -> Iterator[Scored]:
+    def _score_group(
+        self, cases: CaseTable, members: list[int], publications: frozenset[str]
+    ) -> Iterator[Scored]:
         ranker = self._ranker
         likelihood, offset = ranker.likelihood_, ranker.offset_
         affected = self._affected(publications)
@@ -90,15 +91,26 @@ class LeavePublicationOut:
             by_age[:, affected] = offset.age(table)[:, affected]
             emptied = frozenset(affected[np.diff(profiles.frequency.indptr) == 0].tolist())
         scorer = likelihood.scorer(replacement)
+        training = self._evidence.cases
+        usable = (
+            None
+            if training is None
+            else np.array([publications.isdisjoint(p) for p in training.publications])
+        )
         for case in members:
             interval = offset.interval(cases.age_years[case])
             findings = scorer.score(cases.present[case], cases.absent[case])
-            yield Scored(case, findings + base + by_age[interval], emptied)
+            scores = findings + base + by_age[interval]
+            if ranker.nearest_ is not None:
+                scores = scores + ranker.nearest_.score(cases.present[case], usable)
+            yield Scored(case, scores, emptied)
 
     def _affected(self, publications: Iterable[str]) -> IntArray:
         found: set[int] = set()
         for publication in publications:
-            found.update(self._evidence.table.diseases_citing.get(publication, np.zeros(0, np.int64)).tolist())
+            found.update(
+                self._evidence.table.diseases_citing.get(publication, np.zeros(0, np.int64)).tolist()
+            )
             found |= self._diseases_of_cases.get(publication, set())
         return np.array(sorted(found), np.int64)
 
@@ -112,21 +124,3 @@ class LeavePublicationOut:
             for case in cases.of_disease(disease)
             if publications.isdisjoint(cases.publications[case])
         )
-
-
-def patients_of(loaded: LoadedCases, evidence: Evidence) -> dict[tuple[str, int, int], tuple[int, int]]:
-    """Per (publication, disease, term of the table): cases with the finding, and cases observed for it."""
-    in_table = {
-        evidence.graph.index[t]: i for i, t in enumerate(evidence.table.terms) if t in evidence.graph.index
-    }
-    counts: dict[tuple[str, int, int], tuple[int, int]] = {}
-    cases = loaded.table
-    for case in np.flatnonzero(cases.disease >= 0).tolist():
-        states = [(t, 1) for t in cases.present[case]] + [(t, 0) for t in cases.absent[case]]
-        for publication in cases.publications[case]:
-            for term, has in states:
-                if term in in_table:
-                    key = (publication, int(cases.disease[case]), in_table[term])
-                    present, observed = counts.get(key, (0, 0))
-                    counts[key] = (present + has, observed + 1)
-    return counts

@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from ml.evaluation.calibration import expected_calibration_error
 from ml.evaluation.metrics import STRATA, publication_intervals, rank_of, stratum_of, summary
-from ml.evaluation.protocols import LeavePublicationOut, Scored, patients_of, score_raw
+from ml.evaluation.protocols import LeavePublicationOut, Scored, score_raw
 from ml.folders import OutputError
 from ml.serving import Predictor
 from ml.serving.phenopacket import CaseFileError
-from ml.training.data import LoadedCases, load_cases
+from ml.training.data import LoadedCases, load_cases, patients_of
 from ml.training.parameters import new_ranker
 from ml.training.profiles import Evidence
 
@@ -41,7 +41,10 @@ class _Outcomes:
 
 
 def benchmark(
-    model: Path, case_files: Sequence[Path], protocol: str, predictions: TextIO | None = None,
+    model: Path,
+    case_files: Sequence[Path],
+    protocol: str,
+    predictions: TextIO | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
     """Rank the diagnosis of every case; returns the report and writes prediction lines.
@@ -58,7 +61,7 @@ def benchmark(
     if not loaded.ids:
         raise CaseFileError("no case could be read: nothing to measure")
     numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
-    temperature = float(predictor.manifest.raw["model"]["parameters"]["temperature"])
+    temperature = float(predictor.manifest.raw["model"]["temperature"])
     outcomes = _Outcomes([], [], [], [], [])
     lines: list[str | None] = [None] * len(loaded.ids)
     scored = _scored(predictor, loaded, protocol)
@@ -79,20 +82,28 @@ def benchmark(
     return report
 
 
-def _scored(predictor: Predictor, loaded: LoadedCases, protocol: str, strict: bool = False) -> Iterator[Scored]:
+def _scored(
+    predictor: Predictor, loaded: LoadedCases, protocol: str, strict: bool = False
+) -> Iterator[Scored]:
     if protocol == "raw":
         return score_raw(predictor, loaded.table)
     evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
     ranker = new_ranker(predictor.manifest.raw["model"]["parameters"]).fit(evidence)
-    patients = patients_of(loaded, evidence)
+    patients = patients_of(loaded.table, evidence.graph, evidence.table)
     return LeavePublicationOut(ranker, patients, fair=protocol == "fair", strict=strict).score(loaded.table)
 
 
 def _record(
-    one: Scored, truth: tuple[str, ...], numbers: dict[str, int], probability: NDArray[np.float64], out: _Outcomes
+    one: Scored,
+    truth: tuple[str, ...],
+    numbers: dict[str, int],
+    probability: NDArray[np.float64],
+    out: _Outcomes,
 ) -> tuple[str, float | None]:
     ranks = {
-        identity: float(len(numbers)) if numbers[identity] in one.emptied else rank_of(one.scores, numbers[identity])
+        identity: float(len(numbers))
+        if numbers[identity] in one.emptied
+        else rank_of(one.scores, numbers[identity])
         for identity in truth
         if identity in numbers
     }
@@ -116,13 +127,13 @@ def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> d
     strata = np.array(
         [stratum_of(0 if training is None else len(training.of_disease(numbers[t]))) for t in outcomes.truth]
     )
-    publications = [
-        ";".join(loaded.table.publications[case]) or loaded.ids[case] for case in outcomes.case
-    ]
+    publications = [";".join(loaded.table.publications[case]) or loaded.ids[case] for case in outcomes.case]
     n_all = len(loaded.ids)
     return summary(ranks, outcomes.truth) | {
         "strata": {
-            name: summary(ranks[strata == name], [t for t, s in zip(outcomes.truth, strata, strict=True) if s == name])
+            name: summary(
+                ranks[strata == name], [t for t, s in zip(outcomes.truth, strata, strict=True) if s == name]
+            )
             for name in STRATA
         },
         "intervals_95": publication_intervals(ranks, publications),
@@ -158,7 +169,11 @@ def _strict(
 
 
 def write_benchmark(
-    model: Path, case_files: Sequence[Path], protocol: str, report: Path, predictions: Path | None,
+    model: Path,
+    case_files: Sequence[Path],
+    protocol: str,
+    report: Path,
+    predictions: Path | None,
     say: Callable[[str], None],
 ) -> dict[str, Any]:
     """Run a benchmark and write its files. Raises OutputError where they cannot be written."""

@@ -15,7 +15,9 @@ from ml.serving import artefact
 from ml.training.ranker import PhenotypeRanker
 
 
-def bundle_files(ranker: PhenotypeRanker, knowledge: Knowledge, description: dict[str, Any]) -> dict[str, bytes]:
+def bundle_files(
+    ranker: PhenotypeRanker, knowledge: Knowledge, description: dict[str, Any]
+) -> dict[str, bytes]:
     """All served files but the manifest; the same bytes for the same model."""
     diseases = {disease.id: disease for disease in knowledge.diseases}
     profiles = ranker.profiles_.profiles_
@@ -31,6 +33,7 @@ def bundle_files(ranker: PhenotypeRanker, knowledge: Knowledge, description: dic
         "n_terms": len(likelihood.graph_),
         "n_cases": n_cases,
         "prior": "literature",
+        "temperature": ranker.temperature_,
     } | description
     terms = "".join(
         json.dumps(
@@ -50,7 +53,8 @@ def bundle_files(ranker: PhenotypeRanker, knowledge: Knowledge, description: dic
         for t in knowledge.terms
     )
     names = "".join(
-        json.dumps({"id": i, "name": diseases[i].name, "rarity": diseases[i].rarity}, ensure_ascii=False) + "\n"
+        json.dumps({"id": i, "name": diseases[i].name, "rarity": diseases[i].rarity}, ensure_ascii=False)
+        + "\n"
         for i in ranker.classes_.tolist()
     )
     files = {
@@ -67,6 +71,7 @@ def bundle_files(ranker: PhenotypeRanker, knowledge: Knowledge, description: dic
                 "background": likelihood.background_,
                 "share": np.array(likelihood.share),
                 "floor": np.array(likelihood.floor),
+                "case_weight": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.weight),
             },
             {},
         ),

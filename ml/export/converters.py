@@ -3,7 +3,7 @@
 One patient a run: input `patient` [1, terms + 2] (`ml.features.encode`). Outputs, of which a caller asks for those that
 he wants: `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for explanations,
 `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero contributions as
-triplets `absent_owner`, `absent_disease`, `absent_value`. Ratios and their logarithms are float32, sums float64.
+triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases]. Ratios and their logarithms are float32, sums float64.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from onnx import TensorProto, numpy_helper
 from skl2onnx import convert_sklearn, update_registered_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
 
-from ml.export.layout import Ragged, ratio_layout
+from ml.export.layout import Ragged, RatioLayout, case_layout, ratio_layout
 from ml.features.encode import AGE_EDGES
 from ml.training.ranker import PhenotypeRanker
 
@@ -33,6 +33,7 @@ OUTPUTS = {
     "absent_owner": Int64TensorType,
     "absent_disease": Int64TensorType,
     "absent_value": FloatTensorType,
+    "case_similarity": FloatTensorType,
 }
 
 
@@ -52,10 +53,17 @@ class _Graph:
     def ints(self, *values: int) -> str:
         return self.constant("i", np.array(values, np.int64))
 
-    def node(self, kind: str, *inputs: str, outputs: int = 1, out: str | None = None, **attributes: Any) -> Any:
+    def node(
+        self, kind: str, *inputs: str, outputs: int = 1, out: str | None = None, **attributes: Any
+    ) -> Any:
         names = [out] if out else [self._scope.get_unique_variable_name(kind.lower()) for _ in range(outputs)]
         self._container.add_node(
-            kind, list(inputs), names, op_version=OPSET, name=self._scope.get_unique_operator_name(kind), **attributes
+            kind,
+            list(inputs),
+            names,
+            op_version=OPSET,
+            name=self._scope.get_unique_operator_name(kind),
+            **attributes,
         )
         return names[0] if len(names) == 1 else names
 
@@ -78,7 +86,8 @@ class _Graph:
         offset = self.node("Reshape", offset, self.ints(-1))
         position = self.node("Add", self.node("Gather", start, owner), offset)
         values = [
-            self.node("Gather", self.constant(f"{name}_{k}", flat), position) for k, flat in enumerate(table.flats)
+            self.node("Gather", self.constant(f"{name}_{k}", flat), position)
+            for k, flat in enumerate(table.flats)
         ]
         return owner, values
 
@@ -126,7 +135,9 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     flat = g.node("ScatterElements", flat, position, value, axis=0)
     ratio = g.node("Reshape", flat, g.ints(-1, n_diseases))
     floor = np.array([likelihood.floor, 1 - likelihood.floor], np.float32)
-    softened = g.node("Add", g.node("Mul", ratio, g.constant("span", floor[1])), g.constant("floor", floor[0]))
+    softened = g.node(
+        "Add", g.node("Mul", ratio, g.constant("span", floor[1])), g.constant("floor", floor[0])
+    )
     contribution = g.node("Log", softened, out=names["present_contribution"])
     findings = g.node("ReduceSum", g.node("Cast", contribution, to=TensorProto.DOUBLE), g.ints(0), keepdims=0)
 
@@ -137,8 +148,11 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     findings = g.node("ScatterElements", findings, disease, g.node("Cast", value, to=TensorProto.DOUBLE),
                       axis=0, reduction="add")  # fmt: skip
 
-    score = g.node("Add", findings, _offset(g, patient, n_terms, offset.base_, offset.age_), out=names["score"])
-    temperature = g.constant("temperature", np.array(ranker.temperature, np.float64))
+    findings = g.node("Add", findings, _nearest(g, ranker, layout, is_present, names["case_similarity"]))
+    score = g.node(
+        "Add", findings, _offset(g, patient, n_terms, offset.base_, offset.age_), out=names["score"]
+    )
+    temperature = g.constant("temperature", np.array(ranker.temperature_, np.float64))
     probability = g.node("Softmax", g.node("Div", score, temperature), axis=0, out=names["probability"])
     # by score, not by probability: far down the list probabilities underflow to the same value
     ranked, index = g.node("TopK", score, g.ints(min(TOP, n_diseases)), outputs=2, axis=0)
@@ -159,6 +173,35 @@ def _offset(g: _Graph, patient: str, n_terms: int, base: NDArray[Any], by_age: N
     interval = g.node("Where", unknown, g.ints(0), g.node("Add", count, g.ints(1)))
     row = g.node("Gather", g.constant("offset", base[None, :] + by_age), interval)
     return str(g.node("Reshape", row, g.ints(-1)))
+
+
+def _nearest(g: _Graph, ranker: PhenotypeRanker, layout: RatioLayout, is_present: str, out: str) -> str:
+    """[diseases]: weight times the largest similarity of a case; `out` receives the similarities [cases]."""
+    nearest = ranker.nearest_
+    if nearest is None:
+        g.node("Identity", g.constant("none", np.zeros(0, np.float32)), out=out)
+        return g.constant("none", np.zeros(len(ranker.classes_)))
+    cases = case_layout(nearest)
+    present = g.where(is_present)
+    above = _wide(g, g.lists("ancestor", layout.ancestors, present)[1][0])
+    closure = g.marks(cases.n_terms, g.node("Concat", present, above, axis=0))
+    information = g.constant("information", cases.information)
+    weights = g.node("Mul", g.node("Cast", closure, to=TensorProto.FLOAT), information)
+    frequent = g.node("Gather", weights, g.constant("frequent", cases.frequent))
+    common = g.node("MatMul", frequent, g.constant("frequent_cases", cases.dense))
+    terms = g.where(closure)
+    owner, (case, value) = g.lists("rare", cases.sparse, terms)
+    share = g.node("Mul", value, g.node("Gather", weights, g.node("Gather", terms, owner)))
+    product = g.node("ScatterElements", common, _wide(g, case), share, axis=0, reduction="add")
+    square = g.node("ReduceSum", g.node("Mul", weights, weights), g.ints(0), keepdims=1)
+    # a patient with nothing but the root has a vector of length 0, and resembles nobody
+    norm = g.node("Max", g.node("Sqrt", square), g.constant("tiny", np.array([1e-12], np.float32)))
+    similarity = g.node("Div", product, norm, out=out)
+    zeros = g.constant("zeros", np.zeros(len(ranker.classes_), np.float32))
+    best = g.node("ScatterElements", zeros, g.constant("case_disease", nearest.disease_), similarity,
+                  axis=0, reduction="max")  # fmt: skip
+    weight = g.constant("weight", np.array(nearest.weight))
+    return str(g.node("Mul", g.node("Cast", best, to=TensorProto.DOUBLE), weight))
 
 
 def _parse(scope: Any, model: PhenotypeRanker, inputs: list[Any], custom_parsers: Any = None) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.training.likelihood import FindingLikelihood
+from ml.training.nearest import NearestCase
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,40 @@ class RatioLayout:
     ancestors: Ragged
 
 
+@dataclass(frozen=True)
+class CaseLayout:
+    """Case vectors by term: `dense` [frequent terms, cases] for the terms of many cases, `sparse` (case, value) lists
+    for the others; `information` [terms]."""
+
+    n_terms: int
+    information: NDArray[np.float32]
+    frequent: NDArray[np.int64]
+    dense: NDArray[np.float32]
+    sparse: Ragged
+
+
+def case_layout(nearest: NearestCase, dense_above: int = 300) -> CaseLayout:
+    """Lay out the vectors of the training cases."""
+    by_term = nearest.vectors_.tocsc()
+    by_term.sort_indices()
+    frequent = np.flatnonzero(np.diff(by_term.indptr) > dense_above)
+    is_frequent = np.zeros(by_term.shape[1], bool)
+    is_frequent[frequent] = True
+    rare = []
+    for term in range(by_term.shape[1]):
+        part = slice(
+            by_term.indptr[term], by_term.indptr[term] if is_frequent[term] else by_term.indptr[term + 1]
+        )
+        rare.append((by_term.indices[part].astype(np.int64), by_term.data[part].astype(np.float32)))
+    return CaseLayout(
+        by_term.shape[1],
+        nearest.information_.astype(np.float32),
+        frequent.astype(np.int64),
+        by_term[:, frequent].toarray().T.astype(np.float32),
+        _ragged(rare),
+    )
+
+
 def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> RatioLayout:
     """Lay out a fitted likelihood; terms known of more than `dense_above` diseases get a dense row."""
     graph, share = likelihood.graph_, likelihood.share
@@ -60,7 +95,9 @@ def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> Ratio
         for j, group in enumerate(([first], rest)):
             if group:
                 least = min(steps for _, steps in group)
-                row[term, j] = rows.number(tuple(sorted((general, steps - least) for general, steps in group)))
+                row[term, j] = rows.number(
+                    tuple(sorted((general, steps - least) for general, steps in group))
+                )
                 factor[term, j] = share**least
     dense = np.stack(rows.values)
     pruned = []

@@ -37,7 +37,10 @@ class Parity:
 
 
 def check_parity(
-    ranker: PhenotypeRanker, model: bytes, cases: CaseTable, progress: Callable[[int], object] = lambda n: None
+    ranker: PhenotypeRanker,
+    model: bytes,
+    cases: CaseTable,
+    progress: Callable[[int], object] = lambda n: None,
 ) -> Parity:
     """Compare on some cases. Raises ParityError when any probability differs by more than 1e-5, or any top ten."""
     options = onnxruntime.SessionOptions()

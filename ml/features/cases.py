@@ -51,6 +51,8 @@ class CaseTable:
         """The estimators' input [n, n_terms + 2] (see `ml.features.encode`)."""
         rows = [
             encode_patient(present, absent, age, sex, n_terms)
-            for present, absent, age, sex in zip(self.present, self.absent, self.age_years, self.sex, strict=True)
+            for present, absent, age, sex in zip(
+                self.present, self.absent, self.age_years, self.sex, strict=True
+            )
         ]
         return np.stack(rows) if rows else np.zeros((0, n_terms + 2), np.float32)

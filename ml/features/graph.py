@@ -20,7 +20,8 @@ class TermGraph:
         self.ids: tuple[str, ...] = tuple(sorted(parents))
         self.index: dict[str, int] = {identity: i for i, identity in enumerate(self.ids)}
         self.parents: tuple[tuple[int, ...], ...] = tuple(
-            tuple(sorted(self.index[p] for p in parents[identity] if p in self.index)) for identity in self.ids
+            tuple(sorted(self.index[p] for p in parents[identity] if p in self.index))
+            for identity in self.ids
         )
 
     def __len__(self) -> int:

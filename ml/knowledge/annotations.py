@@ -37,7 +37,9 @@ def read_annotations(path: Path) -> AnnotationFile:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             header: list[str] | None = None
-            for number, line in enumerate(csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), start=1):
+            for number, line in enumerate(
+                csv.reader(stream, delimiter="\t", quoting=csv.QUOTE_NONE), start=1
+            ):
                 if line and line[0].startswith("#"):
                     if match := re.match(r"#version:\s*(\d{4}-\d{2}-\d{2})", line[0]):
                         release = match.group(1)

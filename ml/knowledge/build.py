@@ -14,9 +14,7 @@ from ml.knowledge.ontology import OntologyError, read_ontology
 from ml.knowledge.rarity import rarity_marks
 from ml.knowledge.sources import HpoFiles, SourceError, hpo_files
 
-HPO_LICENCE = (
-    "HPO licence (https://hpo.jax.org/license): free use; display the release and the source, do not alter the content"
-)
+HPO_LICENCE = "HPO licence (https://hpo.jax.org/license): free use; display the release and the source, do not alter the content"
 ANNOTATION_LICENCE = (
     "HPO annotations, under the HPO licence. Contains statements curated from OMIM (https://omim.org; OMIM is a "
     "registered trademark of Johns Hopkins University), Orphanet (https://www.orpha.net; (c) INSERM, CC BY 4.0) and "
@@ -24,7 +22,9 @@ ANNOTATION_LICENCE = (
 )
 
 
-def build_knowledge(out: Path, location: str | None = None, say: Callable[[str], None] = lambda _: None) -> Any:
+def build_knowledge(
+    out: Path, location: str | None = None, say: Callable[[str], None] = lambda _: None
+) -> Any:
     """Build the knowledge folder `out` and return its manifest.
 
     `location`: see `ml.knowledge.sources.hpo_files`. The folder appears at once and complete, or not at all; an

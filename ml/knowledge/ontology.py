@@ -85,9 +85,7 @@ def _read_json(path: Path) -> tuple[str, list[Term]]:
     for edge in graph["edges"]:
         if edge["pred"] == "is_a":
             parents.setdefault(_curie(edge["sub"]), []).append(_curie(edge["obj"]))
-    terms = [
-        _term_of_node(node, parents) for node in graph["nodes"] if node.get("type", "CLASS") == "CLASS"
-    ]
+    terms = [_term_of_node(node, parents) for node in graph["nodes"] if node.get("type", "CLASS") == "CLASS"]
     meta = graph.get("meta", {})
     versions = [meta.get("version", "")]
     versions += [v["val"] for v in meta.get("basicPropertyValues", ()) if v["pred"].endswith("versionInfo")]

@@ -3,9 +3,7 @@
 import re
 from collections.abc import Mapping
 
-ORPHANET = (
-    "Orphanet lists it ({}); Orphanet's nomenclature covers rare diseases, at most 1 in 2,000 people in Europe"
-)
+ORPHANET = "Orphanet lists it ({}); Orphanet's nomenclature covers rare diseases, at most 1 in 2,000 people in Europe"
 
 
 def normalised_name(name: str) -> str:

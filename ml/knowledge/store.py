@@ -46,7 +46,9 @@ def gzip_bytes(content: bytes) -> bytes:
     return gzip.compress(content, compresslevel=6, mtime=0)
 
 
-def encode(terms: Iterable[Term], diseases: Iterable[Disease], rows: Iterable[Annotation]) -> dict[str, bytes]:
+def encode(
+    terms: Iterable[Term], diseases: Iterable[Disease], rows: Iterable[Annotation]
+) -> dict[str, bytes]:
     """The data files of a knowledge folder, by name."""
     return {
         TERMS: gzip_bytes(_jsonl(_term_record(term) for term in terms)),
@@ -90,7 +92,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise KnowledgeError(f"{folder / MANIFEST} is damaged: {error}") from error
     if manifest.get("format") != FORMAT:
-        raise KnowledgeError(f"{folder} has format {manifest.get('format')!r}; this version reads format {FORMAT}")
+        raise KnowledgeError(
+            f"{folder} has format {manifest.get('format')!r}; this version reads format {FORMAT}"
+        )
     if set(manifest.get("files", ())) != {TERMS, DISEASES, ANNOTATIONS}:
         raise KnowledgeError(f"{folder / MANIFEST} does not list the three data files")
     return manifest

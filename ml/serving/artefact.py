@@ -70,7 +70,9 @@ def read_bundle(folder: Path) -> Bundle:
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptArtefact(f"{folder / MANIFEST} is damaged: {error!r}") from error
     if manifest.get("format") != FORMAT:
-        raise CorruptArtefact(f"{folder} has format {manifest.get('format')!r}; this version serves format {FORMAT}")
+        raise CorruptArtefact(
+            f"{folder} has format {manifest.get('format')!r}; this version serves format {FORMAT}"
+        )
     if missing := REQUIRED - checksums.keys():
         raise CorruptArtefact(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
     if strange := checksums.keys() - REQUIRED - {CASES}:
@@ -84,7 +86,9 @@ def read_bundle(folder: Path) -> Bundle:
         except OSError as error:
             raise CorruptArtefact(f"{folder} lacks {name}") from error
         if hashlib.sha256(files[name]).hexdigest() != expected:
-            raise CorruptArtefact(f"{folder / name} was changed after training: its checksum is not the manifest's")
+            raise CorruptArtefact(
+                f"{folder / name} was changed after training: its checksum is not the manifest's"
+            )
     description = json.loads(files[DESCRIPTION])
     return Bundle(
         Manifest(

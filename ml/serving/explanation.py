@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.features.cases import CaseTable
 from ml.features.evidence import FREQUENCY_CLASSES, AnnotationTable
 from ml.serving.query import Query
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
@@ -83,13 +84,16 @@ class Explainer:
 
     def __init__(
         self, vocabulary: Vocabulary, candidates: Mapping[str, str], table: AnnotationTable,
-        profiles: Mapping[str, NDArray[Any]], run: Callable[..., list[NDArray[Any]]],
+        profiles: Mapping[str, NDArray[Any]], cases: CaseTable | None,
+        run: Callable[..., list[NDArray[Any]]],
     ) -> None:  # fmt: skip
         self._vocabulary = vocabulary
         self._names = candidates
         self._index = {identity: i for i, identity in enumerate(candidates)}
         self.table = table
         self._profiles = profiles
+        self._cases = cases
+        self._information = np.maximum(-np.log(profiles["background"]), 0.0)
         self._share = float(profiles["share"])
         self._floor = float(profiles["floor"])
         self._run = run
@@ -113,21 +117,51 @@ class Explainer:
         contributions.sort(key=lambda c: -abs(c.weight))
         base = score - sum(c.weight for c in contributions)
         return Explanation(
-            disease_id, self._names[disease_id], score, base, tuple(contributions), self._expected(rows, query)
+            disease_id,
+            self._names[disease_id],
+            score,
+            base,
+            tuple(contributions),
+            self._expected(rows, query),
         )
 
     def _weights(self, query: Query, disease: int) -> tuple[dict[tuple[str, str], float], float]:
-        score, present, contribution, absent, owner, of, value = self._run(
+        score, present, contribution, absent, owner, of, value, similarity = self._run(
             query, "score", "present_term", "present_contribution", "absent_term", "absent_owner",
-            "absent_disease", "absent_value",
+            "absent_disease", "absent_value", "case_similarity",
         )  # fmt: skip
         ids = self._vocabulary.graph.ids
         weights = {
-            ("present", ids[t]): float(w) for t, w in zip(present.tolist(), contribution[:, disease], strict=True)
+            ("present", ids[t]): float(w)
+            for t, w in zip(present.tolist(), contribution[:, disease], strict=True)
         }
         for k in np.flatnonzero(of == disease):
             weights[("absent", ids[absent[owner[k]]])] = float(value[k])
+        for term, weight in self._case_weights(present.tolist(), similarity, disease).items():
+            weights[("present", ids[term])] += weight
         return weights, float(score[disease])
+
+    def _case_weights(
+        self, present: list[int], similarity: NDArray[np.float32], disease: int
+    ) -> dict[int, float]:
+        """What the resemblance to the nearest case of the disease adds, shared among the findings.
+
+        Each shared term gives its part of the cosine, in equal shares to the findings that imply it.
+        """
+        members = () if self._cases is None else self._cases.of_disease(disease)
+        if self._cases is None or not members:
+            return {}
+        nearest = max(members, key=lambda case: similarity[case])
+        closure = self._vocabulary.graph.closure
+        shared = {a for t in self._cases.present[nearest] for a in closure(t)}
+        parts = dict.fromkeys(present, 0.0)
+        for term in shared:
+            implying = [t for t in present if term in closure(t)]
+            for t in implying:
+                parts[t] += float(self._information[term]) ** 2 / len(implying)
+        total = sum(parts.values())
+        added = float(self._profiles["case_weight"]) * float(similarity[nearest])
+        return {t: added * part / total for t, part in parts.items()} if total > 0 else {}
 
     def _contribution(self, rows: "_Rows", identity: str, state: str, weight: float) -> Contribution:
         label = self._vocabulary.label

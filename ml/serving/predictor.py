@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,6 @@ class Predictor:
     """A loaded model. Safe to use from several threads; it keeps no state between calls and starts no thread."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self._cases = bundle.files.get(CASES)
         self.manifest: Manifest = bundle.manifest
         self.vocabulary = Vocabulary(json_lines(bundle.files[TERMS]))
         records = json_lines(bundle.files[DISEASES])
@@ -80,7 +78,12 @@ class Predictor:
         )
         profiles, _ = unpack_arrays(bundle.files[PROFILES])
         table = unpack_table(bundle.files[ANNOTATIONS])
-        self._explainer = Explainer(self.vocabulary, self.candidates, table, profiles, self.run)
+        cases = bundle.files.get(CASES)
+        # the cases that the model was trained on, or None
+        self.training_cases: CaseTable | None = None if cases is None else unpack_cases(cases)
+        self._explainer = Explainer(
+            self.vocabulary, self.candidates, table, profiles, self.training_cases, self.run
+        )
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Predictor":
@@ -109,7 +112,8 @@ class Predictor:
         ranking = tuple(
             RankedDisease(rank, self._ids[i], self._names[i], p, s, self._rarity[i])
             for rank, (i, p, s) in enumerate(
-                zip(index[:top].tolist(), probability[:top].tolist(), score[:top].tolist(), strict=True), start=1
+                zip(index[:top].tolist(), probability[:top].tolist(), score[:top].tolist(), strict=True),
+                start=1,
             )
         )
         return Prediction(ranking, time.perf_counter() - started)
@@ -143,8 +147,3 @@ class Predictor:
     def annotations(self) -> AnnotationTable:
         """The published rows behind the model."""
         return self._explainer.table
-
-    @cached_property
-    def training_cases(self) -> CaseTable | None:
-        """The cases that the model was trained on, or None."""
-        return None if self._cases is None else unpack_cases(self._cases)

@@ -139,10 +139,14 @@ class _Reader:
             self.issues.append(Issue(field, "obsolete_without_replacement", detail, text, near))
             return None
         if current is None:
-            self._issue(field, "unknown_finding", f"{text} is not a term of this HPO release", text, near=text)
+            self._issue(
+                field, "unknown_finding", f"{text} is not a term of this HPO release", text, near=text
+            )
             return None
         if not vocabulary.is_phenotype(current):
-            detail = f"{text} ({vocabulary.label(current)}) is no phenotypic abnormality (HP:0000118 and below)"
+            detail = (
+                f"{text} ({vocabulary.label(current)}) is no phenotypic abnormality (HP:0000118 and below)"
+            )
             self.issues.append(Issue(field, "not_a_phenotype", detail, text))
             return None
         if current != text:

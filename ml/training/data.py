@@ -8,6 +8,7 @@ import numpy as np
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import AnnotationTable, TableBuilder
+from ml.features.graph import TermGraph
 from ml.knowledge import Knowledge, Term
 from ml.serving.age import InvalidAge, years_of
 from ml.serving.phenopacket import LineError, PacketCase, read_cases
@@ -117,7 +118,12 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
         ages.append(_age(record))
         sexes.append(record.sex)
     loaded.table = CaseTable(
-        np.array(disease, np.int64), tuple(present), tuple(absent), tuple(publications), tuple(ages), tuple(sexes)
+        np.array(disease, np.int64),
+        tuple(present),
+        tuple(absent),
+        tuple(publications),
+        tuple(ages),
+        tuple(sexes),
     )
     return loaded
 
@@ -139,3 +145,20 @@ def _age(record: PacketCase) -> float | None:
         return None if record.age is None else years_of(record.age)
     except InvalidAge:
         return None
+
+
+def patients_of(
+    cases: CaseTable, graph: TermGraph, table: AnnotationTable
+) -> dict[tuple[str, int, int], tuple[int, int]]:
+    """Per (publication, disease, term of the table): cases with the finding, and cases observed for it."""
+    in_table = {graph.index[t]: i for i, t in enumerate(table.terms) if t in graph.index}
+    counts: dict[tuple[str, int, int], tuple[int, int]] = {}
+    for case in np.flatnonzero(cases.disease >= 0).tolist():
+        states = [(t, 1) for t in cases.present[case]] + [(t, 0) for t in cases.absent[case]]
+        for publication in cases.publications[case]:
+            for term, has in states:
+                if term in in_table:
+                    key = (publication, int(cases.disease[case]), in_table[term])
+                    present, observed = counts.get(key, (0, 0))
+                    counts[key] = (present + has, observed + 1)
+    return counts

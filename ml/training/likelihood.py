@@ -125,7 +125,9 @@ class Scorer:
 
     def score(self, present: Iterable[int], absent: Iterable[int]) -> FloatArray:
         """Sum of the contributions of the findings that count."""
-        counted_present, counted_absent = scored_findings(self._model.graph_, map(int, present), map(int, absent))
+        counted_present, counted_absent = scored_findings(
+            self._model.graph_, map(int, present), map(int, absent)
+        )
         total = np.zeros(self._model.frequency_.shape[1])
         for term in counted_present:
             total += self.present(term)

@@ -75,7 +75,9 @@ class DiseaseOffset(TransformerMixin, BaseEstimator):
         counts = _onset_counts(table)
         overall = self.onset_by_age_
         strength = self.onset_strength
-        expected = (counts.cumsum(axis=1) + strength * overall) / (counts.sum(axis=1, keepdims=True) + strength)
+        expected = (counts.cumsum(axis=1) + strength * overall) / (
+            counts.sum(axis=1, keepdims=True) + strength
+        )
         ratio = np.zeros((N_AGES, len(table.diseases)))
         known = overall > 0
         ratio[known] = np.log(expected[:, known] / overall[known]).T

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from ml.training.likelihood import FindingLikelihood
+from ml.training.nearest import NearestCase
 from ml.training.offset import DiseaseOffset
 from ml.training.profiles import ProfileEstimator
 from ml.training.ranker import PhenotypeRanker
@@ -23,5 +24,7 @@ def new_ranker(parameters: dict[str, Any]) -> PhenotypeRanker:
         profiles=ProfileEstimator(**parameters["profiles"]),
         likelihood=FindingLikelihood(**parameters["likelihood"]),
         offset=DiseaseOffset(**parameters["offset"]),
+        nearest=NearestCase(**parameters["nearest"]),
         temperature=parameters["temperature"],
+        temperature_with_cases=parameters["temperature_with_cases"],
     )

@@ -111,7 +111,9 @@ class ProfileEstimator(BaseEstimator):
             members = cases.of_disease(k)
             if members:
                 n_publications[k] = len({p for c in members for p in cases.publications[c]})
-                terms, values = self._posterior(dict(zip(terms.tolist(), values, strict=True)), members, cases, graph)
+                terms, values = self._posterior(
+                    dict(zip(terms.tolist(), values, strict=True)), members, cases, graph
+                )
             columns.append((terms, values))
         start = np.zeros(len(columns) + 1, np.int64)
         np.cumsum([len(terms) for terms, _ in columns], out=start[1:])

@@ -8,24 +8,29 @@ from sklearn.utils.validation import check_is_fitted
 
 from ml.features.evidence import FloatArray
 from ml.training.likelihood import FindingLikelihood
+from ml.training.nearest import NearestCase
 from ml.training.offset import DiseaseOffset
 from ml.training.profiles import Evidence, ProfileEstimator
 
 
 class PhenotypeRanker(ClassifierMixin, BaseEstimator):
-    """softmax(score / temperature), score = findings + offset [+ nearest case].
+    """softmax(score / temperature), score = findings + offset, + nearest case where there are training cases.
+
+    Scores with cases spread more, so they have a temperature of their own.
 
     Fitted on `Evidence`; predicts from rows of `ml.features.encode`. `classes_` are disease ids, in order.
     """
 
     def __init__(
         self, *, profiles: ProfileEstimator, likelihood: FindingLikelihood, offset: DiseaseOffset,
-        temperature: float = 1.0,
+        nearest: NearestCase, temperature: float = 1.0, temperature_with_cases: float = 1.0,
     ) -> None:  # fmt: skip
         self.profiles = profiles
         self.likelihood = likelihood
         self.offset = offset
+        self.nearest = nearest
         self.temperature = temperature
+        self.temperature_with_cases = temperature_with_cases
 
     def fit(self, X: Evidence, y: None = None) -> "PhenotypeRanker":
         """Fit profiles, likelihood and offset on knowledge and, where given, on confirmed cases."""
@@ -34,17 +39,28 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
         profiles = self.profiles_.profiles_
         self.likelihood_ = clone(self.likelihood).fit(profiles.frequency, graph=X.graph)
         self.offset_ = clone(self.offset).fit(profiles, table=X.table)
+        self.nearest_ = None
+        self.temperature_ = self.temperature
+        if X.cases is not None:
+            self.nearest_ = clone(self.nearest).fit(
+                X.cases,
+                graph=X.graph,
+                background=self.likelihood_.background_,
+                n_diseases=len(X.table.diseases),
+            )
+            self.temperature_ = self.temperature_with_cases
         self.classes_ = np.array(X.table.diseases)
         return self
 
     def decision_function(self, X: NDArray[np.float32]) -> FloatArray:
         """Scores [n, diseases]."""
         check_is_fitted(self)
-        return self.likelihood_.transform(X) + self.offset_.transform(X)
+        score = self.likelihood_.transform(X) + self.offset_.transform(X)
+        return score if self.nearest_ is None else score + self.nearest_.transform(X)
 
     def predict_proba(self, X: NDArray[np.float32]) -> FloatArray:
         """Probabilities [n, diseases]; every row adds up to 1."""
-        return softmax(self.decision_function(X) / self.temperature, axis=1)
+        return softmax(self.decision_function(X) / self.temperature_, axis=1)
 
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.str_]:
         """The most probable disease of each patient."""

@@ -17,7 +17,7 @@ from ml.features.withhold import withhold
 from ml.knowledge import read_knowledge
 from ml.serving.artefact import MODEL
 from ml.serving.vocabulary import Vocabulary
-from ml.training.data import LoadedCases, annotation_table, load_cases, vocabulary_of
+from ml.training.data import LoadedCases, annotation_table, load_cases, patients_of, vocabulary_of
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
 from ml.training.simulate import simulated_cases
@@ -65,7 +65,8 @@ def train(
         say("leaving out publications")
         held = load_cases(exclude_publications_of, vocabulary, table.diseases)
         excluded = frozenset(p for publications in held.table.publications for p in publications)
-        table = withhold(table, excluded)
+        patients = patients_of(held.table, vocabulary.graph, table)
+        table = withhold(table, excluded, patients)
         notes["excluded_publications"] = len(excluded)
     cases = None
     if case_files:
@@ -76,7 +77,9 @@ def train(
         for error in loaded.errors:
             say(f"  {error.source}, line {error.line}: {error.detail} (left out)")
     parameters = read_parameters()
-    say(f"fitting {len(table.diseases):,} diseases, {len(table):,} annotation rows, {len(cases or ()):,} cases")
+    say(
+        f"fitting {len(table.diseases):,} diseases, {len(table):,} annotation rows, {len(cases or ()):,} cases"
+    )
     ranker = new_ranker(parameters).fit(Evidence(vocabulary.graph, table, cases))
     say("exporting to ONNX")
     description = {"parameters": parameters, "calibration": parameters["calibration"], **notes}
