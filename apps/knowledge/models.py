@@ -2,8 +2,8 @@
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import SearchVector
 from django.db import models
-from django.db.models.functions import Lower
 
 from apps.core.models import Record
 
@@ -47,10 +47,7 @@ class TermName(models.Model):
     text = models.CharField(max_length=400)
 
     class Meta:
-        indexes = [
-            GinIndex(OpClass(Lower("text"), name="gin_trgm_ops"), name="termname_text_trigrams"),
-            models.Index(OpClass(Lower("text"), name="text_pattern_ops"), name="termname_text_prefix"),
-        ]
+        indexes = [GinIndex(SearchVector("text", config="simple"), name="termname_text_words")]
 
 
 class Disease(models.Model):
@@ -63,7 +60,26 @@ class Disease(models.Model):
     rarity_source = models.CharField(max_length=300, blank=True)
 
     class Meta:
-        indexes = [GinIndex(OpClass(Lower("name"), name="gin_trgm_ops"), name="disease_name_trigrams")]
+        indexes = [GinIndex(SearchVector("name", config="simple"), name="disease_name_words")]
+
+
+class SearchWord(models.Model):
+    """A word that occurs in names of findings or diseases: what a mistyped word is compared with."""
+
+    class Kind(models.TextChoices):
+        TERM = "term"
+        DISEASE = "disease"
+
+    kind = models.CharField(max_length=8, choices=Kind)
+    word = models.CharField(max_length=200)
+    frequency = models.PositiveIntegerField(help_text="in how many names it occurs")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "word"], name="search_word_once")]
+        indexes = [
+            GinIndex(OpClass("word", name="gin_trgm_ops"), name="search_word_trigrams"),
+            models.Index(OpClass("word", name="text_pattern_ops"), name="search_word_prefix"),
+        ]
 
 
 class Annotation(models.Model):
@@ -76,5 +92,5 @@ class Annotation(models.Model):
     frequency = models.CharField(max_length=60, blank=True)
     onset = models.CharField(max_length=20, blank=True)
     sex = models.CharField(max_length=10, blank=True)
-    references = ArrayField(models.CharField(max_length=60), default=list)
+    references = ArrayField(models.TextField(), default=list)
     evidence = models.CharField(max_length=10, blank=True)

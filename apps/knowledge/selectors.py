@@ -9,23 +9,21 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from apps.core.problems import Denied
-from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term
+from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term
+from apps.knowledge.search import tsquery, words_of
 
 SEARCH_LIMIT = 15
 _MIN_QUERY = 2
 _ID = re.compile(r"\s*(?:hp[:_ ]?)?(\d{1,7})\s*", re.IGNORECASE)
-# Of the trigrams of a mistyped word some two thirds survive one wrong letter, half survive two.
-_TYPO_THRESHOLD = 0.45
-
 _TERMS_SQL = """
 WITH hit AS (
     SELECT term_id, text, kind, language,
            (lower(text) = %(query)s)::int * 2.0
            + starts_with(lower(text), %(query)s)::int * 0.5
-           + word_similarity(%(query)s, lower(text)) + similarity(%(query)s, lower(text))
+           + similarity(%(query)s, lower(text))
            + (kind = 'label')::int * 0.1 AS score
     FROM knowledge_termname
-    WHERE lower(text) LIKE %(prefix)s OR lower(text) LIKE ALL(%(words)s) OR %(query)s <%% lower(text)
+    WHERE to_tsvector('simple'::regconfig, COALESCE(text, '')) @@ to_tsquery('simple', %(tsquery)s)
 ), best AS (
     SELECT DISTINCT ON (term_id) * FROM hit ORDER BY term_id, score DESC, text
 )
@@ -36,9 +34,8 @@ ORDER BY best.score DESC, length(best.text), term.label LIMIT %(limit)s
 
 _DISEASES_SQL = """
 SELECT id FROM knowledge_disease
-WHERE lower(name) LIKE ALL(%(words)s) OR %(query)s <%% lower(name)
-ORDER BY starts_with(lower(name), %(query)s) DESC,
-         word_similarity(%(query)s, lower(name)) + similarity(%(query)s, lower(name)) DESC, name
+WHERE to_tsvector('simple'::regconfig, COALESCE(name, '')) @@ to_tsquery('simple', %(tsquery)s)
+ORDER BY starts_with(lower(name), %(query)s) DESC, similarity(%(query)s, lower(name)) DESC, name
 LIMIT %(limit)s
 """
 
@@ -67,7 +64,7 @@ def search_terms(*, query: str, limit: int = SEARCH_LIMIT) -> list[TermHit]:
         return _terms_by_id(match.group(1), limit)
     if len(query) < _MIN_QUERY:
         return []
-    return [TermHit(*row) for row in _search(_TERMS_SQL, query, limit)]
+    return [TermHit(*row) for row in _search(SearchWord.Kind.TERM, _TERMS_SQL, query, limit)]
 
 
 def _terms_by_id(digits: str, limit: int) -> list[TermHit]:
@@ -86,20 +83,15 @@ def _normalise(query: str) -> str:
     return " ".join(query.replace("\0", "").lower().split())[:200]
 
 
-def _search(sql: str, query: str, limit: int) -> list[Any]:
-    escaped = [re.sub(r"([%_\\])", r"\\\1", word) for word in query.split()]
-    parameters = {
-        "query": query,
-        "prefix": " ".join(escaped) + "%",
-        "words": [f"%{word}%" for word in escaped],
-        "limit": limit,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('pg_trgm.word_similarity_threshold', %s, false)", [str(_TYPO_THRESHOLD)]
-        )
-        cursor.execute(sql, parameters)
-        return cursor.fetchall()
+def _search(kind: SearchWord.Kind, sql: str, query: str, limit: int) -> list[Any]:
+    """Rows that hold every word; when there are none, rows that hold any."""
+    for text in tsquery(kind, words_of(query)):
+        if text:
+            with connection.cursor() as cursor:
+                cursor.execute(sql, {"query": query, "tsquery": text, "limit": limit})
+                if rows := cursor.fetchall():
+                    return rows
+    return []
 
 
 def search_diseases(*, query: str, limit: int = SEARCH_LIMIT) -> list[Disease]:
@@ -110,7 +102,7 @@ def search_diseases(*, query: str, limit: int = SEARCH_LIMIT) -> list[Disease]:
     by_id = list(Disease.objects.filter(id__istartswith=query).order_by("id")[:limit])
     if by_id:
         return by_id
-    ids = [row[0] for row in _search(_DISEASES_SQL, query, limit)]
+    ids = [row[0] for row in _search(SearchWord.Kind.DISEASE, _DISEASES_SQL, query, limit)]
     found = Disease.objects.in_bulk(ids)
     return [found[identifier] for identifier in ids]
 

@@ -7,13 +7,14 @@ from django.db import connection, transaction
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
-from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term, TermName
+from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term, TermName
 from apps.knowledge.selectors import current_release
 from ml.knowledge import Knowledge, read_knowledge
 from ml.knowledge import Term as SourceTerm
 from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
 
 _BATCH = 5000
+_ANALYSED = (Term, TermName, Disease, Annotation, SearchWord)
 # One loading at a time, whoever starts it; any constant will do.
 _LOADING_LOCK = 0x486F6F66
 
@@ -34,6 +35,7 @@ def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, boo
         _write_terms(knowledge.terms)
         _write_diseases(knowledge)
         _write_annotations(knowledge)
+        _write_search_words()
         release = KnowledgeRelease.objects.create(
             version=knowledge.version,
             hpo_release=knowledge.manifest["hpo_release"],
@@ -50,9 +52,7 @@ def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, boo
         )
     with connection.cursor() as cursor:
         # The search is planned on what the tables hold now, not on when they were empty.
-        cursor.execute(
-            f"ANALYZE {', '.join(model._meta.db_table for model in (Term, TermName, Disease, Annotation))}"
-        )
+        cursor.execute(f"ANALYZE {', '.join(model._meta.db_table for model in _ANALYSED)}")
     return release, True
 
 
@@ -141,3 +141,16 @@ def _write_annotations(knowledge: Knowledge) -> None:
                         list(row.references), row.evidence,
                     )
                 )  # fmt: skip
+
+
+def _write_search_words() -> None:
+    SearchWord.objects.all().delete()
+    with connection.cursor() as cursor:
+        for kind, names in (
+            (SearchWord.Kind.TERM, "SELECT to_tsvector('simple', text) FROM knowledge_termname"),
+            (SearchWord.Kind.DISEASE, "SELECT to_tsvector('simple', name) FROM knowledge_disease"),
+        ):
+            cursor.execute(
+                "INSERT INTO knowledge_searchword (kind, word, frequency) SELECT %s, word, ndoc FROM ts_stat(%s)",
+                [kind.value, names],
+            )

@@ -42,7 +42,8 @@ def test_a_role_given_in_admin_holds_from_the_next_request_on(
 
     auditor = Group.objects.get(name="auditor")
     answer = page(administrator).post(
-        reverse("admin:accounts_user_change", args=[clinician.pk]), change_form(clinician, groups=[auditor.pk])
+        reverse("admin:accounts_user_change", args=[clinician.pk]),
+        change_form(clinician, groups=[auditor.pk]),
     )
 
     assert answer.status_code == 302
@@ -84,7 +85,9 @@ def test_accounts_of_another_organisation_are_out_of_reach(
     assert stranger.is_active
 
 
-def test_an_administrator_cannot_make_himself_a_superuser(administrator: User, page: Callable[..., Client]) -> None:
+def test_an_administrator_cannot_make_himself_a_superuser(
+    administrator: User, page: Callable[..., Client]
+) -> None:
     page(administrator).post(
         reverse("admin:accounts_user_change", args=[administrator.pk]),
         change_form(administrator, is_superuser="on", is_staff="on"),

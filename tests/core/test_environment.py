@@ -19,7 +19,11 @@ def settings_with(**changes: str | None) -> subprocess.CompletedProcess[str]:
     for name in [name for name, value in changes.items() if value is None]:
         variables.pop(name, None)
     return subprocess.run(
-        [sys.executable, "-c", "import config.settings"], env=variables, cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", "import config.settings"],
+        env=variables,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -58,6 +62,7 @@ def test_debug_is_off_and_cookies_are_secure_unless_told_otherwise() -> None:
 
 
 def test_a_secret_may_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_register", {})
     secret = tmp_path / "secret"
     secret.write_text("from a file\n")
     monkeypatch.setenv("SOME_SECRET_FILE", str(secret))

@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 
 
 def counts() -> list[int]:
-    return [model.objects.count() for model in (Term, TermName, Disease, Annotation, KnowledgeRelease, AuditEvent)]
+    return [
+        model.objects.count() for model in (Term, TermName, Disease, Annotation, KnowledgeRelease, AuditEvent)
+    ]
 
 
 def test_everything_arrives(knowledge: KnowledgeRelease, knowledge_dir: Path) -> None:

@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("knowledge")]
         ("lens dislocation", "HP:0001083", 3),
         ("hepatomegaly", "HP:0002240", 1),
         ("arach", "HP:0001166", 3),  # not yet typed out
+        ("aracnod", "HP:0001166", 3),  # nor right so far
         ("stature short", "HP:0004322", 3),  # words in another order
         ("HP:0001166", "HP:0001166", 1),
         ("hp:0001166", "HP:0001166", 1),
@@ -77,7 +78,9 @@ def test_a_query_takes_at_most_50_milliseconds(knowledge: KnowledgeRelease) -> N
         search_terms(query=query)
         seconds.append(time.perf_counter() - began)
     slowest = max(zip(seconds, queries * 3, strict=True))
-    print(f"search: median {statistics.median(seconds) * 1000:.1f} ms, slowest {slowest[0] * 1000:.1f} ms {slowest[1]!r}")
+    print(
+        f"search: median {statistics.median(seconds) * 1000:.1f} ms, slowest {slowest[0] * 1000:.1f} ms {slowest[1]!r}"
+    )
     assert statistics.median(seconds) < 0.05
     assert slowest[0] < 0.15  # other work on the machine may hold one up
 

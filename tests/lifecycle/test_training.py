@@ -90,7 +90,9 @@ def test_only_confirmed_cases_whose_patients_agree_are_learned_from(
     record_outcome(actor=actor, case_id=none_of_these.pk, disease_id=None)
     refused = case_of(clinician, consents={"care": True, "training": False})
     record_outcome(actor=actor, case_id=refused.pk, disease_id=MARFAN)
-    assert [packet["id"] for packet in packets(snapshot_confirmed_cases(actor=SYSTEM).path)] == [str(confirmed.pk)]
+    assert [packet["id"] for packet in packets(snapshot_confirmed_cases(actor=SYSTEM).path)] == [
+        str(confirmed.pk)
+    ]
 
     record_consent(actor=actor, case_id=confirmed.pk, purpose="training", is_given=False)
     assert snapshot_confirmed_cases(actor=SYSTEM).n_cases == 0
@@ -107,7 +109,9 @@ def test_without_a_confirmed_case_there_is_nothing_to_learn_from(scientist: Acto
         request_training(actor=scientist)
 
 
-def test_only_those_who_may_train_may_ask(confirmed: Case, clinician: User, actor_of: Callable[[User], Actor]) -> None:
+def test_only_those_who_may_train_may_ask(
+    confirmed: Case, clinician: User, actor_of: Callable[[User], Actor]
+) -> None:
     with pytest.raises(Denied):
         request_training(actor=actor_of(clinician))
 

@@ -60,7 +60,11 @@ def test_a_sweep_removes_what_is_due_and_nothing_early(
     assert not Consent.objects.filter(patient_id=expired.patient_id).exists()
     assert not Feedback.objects.exists()
     event = AuditEvent.objects.get(action="case.purge")
-    assert (event.object_ids, event.patient_ids, event.roles) == ([expired.pk], [expired.patient_id], ["system"])
+    assert (event.object_ids, event.patient_ids, event.roles) == (
+        [expired.pk],
+        [expired.patient_id],
+        ["system"],
+    )
 
 
 def test_a_second_sweep_and_a_second_delivery_do_nothing(
@@ -114,7 +118,9 @@ def test_the_database_refuses_to_purge_what_is_not_due(
     assert Prediction.objects.count() == 1
 
 
-def test_only_a_privacy_officer_may_ask(user_of: Callable[..., User], actor_of: Callable[[User], Actor]) -> None:
+def test_only_a_privacy_officer_may_ask(
+    user_of: Callable[..., User], actor_of: Callable[[User], Actor]
+) -> None:
     with pytest.raises(Denied):
         request_purge(actor=actor_of(user_of("clinician")))
 

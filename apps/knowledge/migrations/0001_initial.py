@@ -2,9 +2,9 @@
 
 import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
+import django.contrib.postgres.search
 import django.db.models.deletion
-import django.db.models.functions.text
-from django.contrib.postgres.operations import TrigramExtension
+from django.contrib.postgres.operations import CreateExtension, TrigramExtension
 from django.db import migrations, models
 
 import apps.core.identifiers
@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
 
     operations = [
         TrigramExtension(),
+        CreateExtension("fuzzystrmatch"),
         migrations.CreateModel(
             name="KnowledgeRelease",
             fields=[
@@ -54,10 +55,8 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        django.contrib.postgres.indexes.OpClass(
-                            django.db.models.functions.text.Lower("name"), name="gin_trgm_ops"
-                        ),
-                        name="disease_name_trigrams",
+                        django.contrib.postgres.search.SearchVector("name", config="simple"),
+                        name="disease_name_words",
                     )
                 ],
             },
@@ -112,7 +111,7 @@ class Migration(migrations.Migration):
                 (
                     "references",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(max_length=60), default=list, size=None
+                        base_field=models.TextField(), default=list, size=None
                     ),
                 ),
                 ("evidence", models.CharField(blank=True, max_length=10)),
@@ -159,16 +158,40 @@ class Migration(migrations.Migration):
             options={
                 "indexes": [
                     django.contrib.postgres.indexes.GinIndex(
-                        django.contrib.postgres.indexes.OpClass(
-                            django.db.models.functions.text.Lower("text"), name="gin_trgm_ops"
-                        ),
-                        name="termname_text_trigrams",
+                        django.contrib.postgres.search.SearchVector("text", config="simple"),
+                        name="termname_text_words",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="SearchWord",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(choices=[("term", "Term"), ("disease", "Disease")], max_length=8),
+                ),
+                ("word", models.CharField(max_length=200)),
+                ("frequency", models.PositiveIntegerField(help_text="in how many names it occurs")),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "word"), name="search_word_once"),
+                ],
+                "indexes": [
+                    django.contrib.postgres.indexes.GinIndex(
+                        django.contrib.postgres.indexes.OpClass("word", name="gin_trgm_ops"),
+                        name="search_word_trigrams",
                     ),
                     models.Index(
-                        django.contrib.postgres.indexes.OpClass(
-                            django.db.models.functions.text.Lower("text"), name="text_pattern_ops"
-                        ),
-                        name="termname_text_prefix",
+                        django.contrib.postgres.indexes.OpClass("word", name="text_pattern_ops"),
+                        name="search_word_prefix",
                     ),
                 ],
             },

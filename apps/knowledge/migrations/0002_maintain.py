@@ -2,7 +2,13 @@
 
 from django.db import migrations
 
-TABLES = ("knowledge_term", "knowledge_termname", "knowledge_disease", "knowledge_annotation")
+TABLES = (
+    "knowledge_term",
+    "knowledge_termname",
+    "knowledge_disease",
+    "knowledge_annotation",
+    "knowledge_searchword",
+)
 
 GRANT = """
 DO $$
