@@ -1,5 +1,6 @@
 """Reading accounts."""
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib.auth.models import Group
@@ -8,6 +9,7 @@ from django.db.models import QuerySet
 from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, User
 from apps.core.capabilities import Capability
+from apps.core.problems import Denied
 
 _CAPABILITIES = frozenset(Capability.values)
 
@@ -37,6 +39,19 @@ def get_actor(
 def list_tokens(*, actor: Actor) -> QuerySet[ApiToken]:
     """The actor's own tokens, newest first."""
     return ApiToken.objects.filter(user=actor.user)
+
+
+def get_token(*, actor: Actor, token_id: UUID) -> ApiToken:
+    """One of the actor's own tokens; raises Denied when there is none."""
+    token = list_tokens(actor=actor).filter(public_id=token_id).first()
+    if token is None:
+        raise Denied("token.revoke", "token", (token_id,))
+    return token
+
+
+def people_of(*, actor: Actor, user_ids: Iterable[UUID]) -> dict[UUID, User]:
+    """Accounts of the actor's organisation by id, to name them beside what they did."""
+    return User.objects.filter(organisation_id=actor.organisation_id).in_bulk(list(set(user_ids)))
 
 
 def list_colleagues(*, actor: Actor, capability: Capability) -> QuerySet[User]:

@@ -8,10 +8,10 @@ from django.db import transaction
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, Organisation, User
-from apps.accounts.selectors import list_tokens
+from apps.accounts.selectors import get_token
+from apps.audit.models import Outcome
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
-from apps.core.problems import Denied
 
 
 @transaction.atomic
@@ -42,7 +42,22 @@ def issue_token(*, actor: Actor, name: str, lifetime: timedelta | None = None) -
 @transaction.atomic
 def revoke_token(*, actor: Actor, token_id: UUID) -> None:
     """Take one of the actor's own tokens back, at once."""
-    deleted, _ = list_tokens(actor=actor).filter(public_id=token_id).delete()
-    if not deleted:
-        raise Denied("token.revoke", "token", (token_id,))
+    get_token(actor=actor, token_id=token_id).delete()
     record_event(actor=actor, action="token.revoke", object_type="token", object_ids=[token_id])
+
+
+def record_session(*, actor: Actor, action: str, outcome: Outcome = Outcome.OK) -> None:
+    """Write a sign-in or sign-out down. A failed one names no account: what was typed may be a password."""
+    object_ids = [actor.user_id] if actor.user_id else []
+    record_event(actor=actor, action=action, outcome=outcome, object_type="user", object_ids=object_ids)
+
+
+@transaction.atomic
+def change_password(*, actor: Actor, password: str) -> User:
+    """Give the actor's account a new password, which ends its other sessions."""
+    actor.require(Capability.ACCOUNT_SELF)
+    user = User.objects.get(pk=actor.user_id)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record_event(actor=actor, action="account.password", object_type="user", object_ids=[user.pk])
+    return user

@@ -1,6 +1,15 @@
-"""Addresses of the pages."""
+"""Addresses of the pages. A case's consultation stands in `apps.predictions`, which may know of both."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from apps.cases import views
 
 app_name = "cases"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.CaseList.as_view(), name="list"),
+    path("new/", views.NewCasePage.as_view(), name="new"),
+    path("export.csv", views.CaseExport.as_view(), name="export"),
+    path("<uuid:case_id>/edit/", views.EditCase.as_view(), name="edit"),
+    path("<uuid:case_id>/consent/", views.ChangeConsent.as_view(), name="consent"),
+    path("<uuid:case_id>/share/", views.ShareCase.as_view(), name="share"),
+]

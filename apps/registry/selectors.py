@@ -1,5 +1,7 @@
 """Reading the registry."""
 
+from datetime import datetime
+
 from django.db.models import QuerySet
 
 from apps.accounts.actors import Actor
@@ -27,3 +29,8 @@ def active_model() -> ModelVersion | None:
     """The version that answers now."""
     activation = Activation.objects.select_related("model").order_by("-id").first()
     return activation.model if activation else None
+
+
+def released_at(*, model: ModelVersion) -> datetime | None:
+    """When `model` first answered clinicians; None when it never did."""
+    return Activation.objects.filter(model=model).order_by("id").values_list("created_at", flat=True).first()

@@ -1,0 +1,29 @@
+"""How the fields of every form look."""
+
+from typing import Any
+
+from django import forms
+
+
+class StyledForm(forms.Form):
+    """A form whose fields carry Bootstrap's classes; Django marks wrong ones with `aria-invalid`, which the CSS shows."""
+
+    required_css_class = "required"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("label_suffix", "")
+        super().__init__(*args, **kwargs)
+        style_fields(self)
+
+
+def style_fields(form: forms.BaseForm) -> None:
+    """Give each visible field the class that its kind of control needs."""
+    for field in form.fields.values():
+        widget = field.widget
+        if isinstance(widget, forms.CheckboxInput | forms.RadioSelect | forms.CheckboxSelectMultiple):
+            kind = "form-check-input"
+        elif isinstance(widget, forms.Select):
+            kind = "form-select"
+        else:
+            kind = "form-control"
+        widget.attrs["class"] = kind

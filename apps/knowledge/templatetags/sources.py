@@ -1,0 +1,51 @@
+"""Where a statement comes from, how often it holds, and how common a disease is, in words."""
+
+from django import template
+from django.utils.translation import gettext as _
+
+from apps.knowledge.references import source_address
+
+register = template.Library()
+register.filter("source_address", source_address)
+
+
+@register.filter
+def source_name(reference: str) -> str:
+    """How people cite `reference`."""
+    prefix, _colon, local = reference.partition(":")
+    names = {"PMID": "PubMed", "ORPHA": "Orphanet", "OMIM": "OMIM"}
+    return f"{names[prefix]} {local}" if prefix in names else reference
+
+
+@register.filter
+def rarity_words(rarity: str | None) -> str:
+    """`rare` or `common` in the reader's language; empty where not known."""
+    return {"rare": _("rare"), "common": _("common")}.get(rarity or "", "")
+
+
+@register.filter
+def frequency_words(frequency: str | None) -> str:
+    """A published frequency: "8 of 10", "frequent (30-79 %)"; percentages as they are."""
+    if not frequency:
+        return _("no frequency published")
+    return "; ".join(_one_frequency(part.strip()) for part in frequency.split(";"))
+
+
+def _one_frequency(text: str) -> str:
+    cases, slash, examined = text.partition("/")
+    if slash and cases.isdigit() and examined.isdigit():
+        return _("%(n)s of %(m)s") % {"n": cases, "m": examined}
+    return _classes().get(text.partition(" (")[0], text)
+
+
+def _classes() -> dict[str, str]:
+    """HPO's classes of frequency, by id and by English name."""
+    words = {
+        ("HP:0040280", "Obligate"): _("always (100 %)"),
+        ("HP:0040281", "Very frequent"): _("very frequent (80–99 %)"),
+        ("HP:0040282", "Frequent"): _("frequent (30–79 %)"),
+        ("HP:0040283", "Occasional"): _("occasional (5–29 %)"),
+        ("HP:0040284", "Very rare"): _("very rare (1–4 %)"),
+        ("HP:0040285", "Excluded"): _("never (0 %)"),
+    }
+    return {name: text for names, text in words.items() for name in names}

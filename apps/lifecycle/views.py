@@ -1,0 +1,67 @@
+"""Models, the trainings that make them, and asking for one."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts.permissions import CapabilityRequired
+from apps.core.capabilities import Capability
+from apps.core.jobs import UNFINISHED
+from apps.core.queue import queue_after_commit
+from apps.lifecycle.selectors import confirmed_since_last_training, list_runs
+from apps.lifecycle.services import request_training
+from apps.lifecycle.tasks import retrain
+from apps.registry.selectors import active_model, list_models
+
+MOST_SHOWN = 20
+
+
+class Models(CapabilityRequired, View):
+    """Which model answers, which there are, and the trainings."""
+
+    capability = Capability.MODEL_READ
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        runs = list(list_runs(actor=self.actor)[:MOST_SHOWN])
+        context = {
+            "models": list(list_models(actor=self.actor)[:MOST_SHOWN]),
+            "active": active_model(),
+            "runs": runs,
+            "is_busy": any(run.state in UNFINISHED for run in runs),
+            "n_confirmed": confirmed_since_last_training(),
+        }
+        return render(request, "lifecycle/models.html", context)
+
+
+class Runs(CapabilityRequired, View):
+    """The table of trainings alone, asked for again while one is under way."""
+
+    capability = Capability.MODEL_READ
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect("lifecycle:models")
+        runs = list(list_runs(actor=self.actor)[:MOST_SHOWN])
+        is_busy = any(run.state in UNFINISHED for run in runs)
+        response = render(request, "lifecycle/runs.html", {"runs": runs, "is_busy": is_busy})
+        if not is_busy:
+            # The new candidate, and the button to train again, stand outside of this table.
+            response["HX-Refresh"] = "true"
+        return response
+
+
+class Train(CapabilityRequired, View):
+    """Asks for a candidate; it is never activated by itself."""
+
+    capability = Capability.MODEL_TRAIN
+    http_method_names = ["post"]
+
+    @transaction.atomic
+    def post(self, request: HttpRequest) -> HttpResponse:
+        run = request_training(actor=self.actor, reason=request.POST.get("reason", "").strip()[:300])
+        queue_after_commit(retrain, str(run.pk))
+        messages.success(request, _("The training was requested. Its progress stands below."))
+        return redirect("lifecycle:models")
