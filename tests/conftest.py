@@ -30,6 +30,7 @@ from apps.knowledge.models import KnowledgeRelease
 from apps.knowledge.services import load_knowledge
 from apps.registry.models import ModelVersion
 from apps.registry.services import activate_model, register_model
+from config.celery import app as celery
 
 pytest_plugins = ["tests.engine_fixtures"]
 
@@ -76,6 +77,14 @@ def fresh_throttle(request: pytest.FixtureRequest) -> None:
     """No test may be throttled for what another one did."""
     if "db" in request.fixturenames or "committed_db" in request.fixturenames:
         cache.clear()
+
+
+@pytest.fixture
+def eager_celery() -> Iterator[None]:
+    """Tasks run where they are queued, so that a test sees what they did."""
+    celery.conf.task_always_eager = True
+    yield
+    celery.conf.task_always_eager = False
 
 
 @pytest.fixture

@@ -126,9 +126,8 @@ def test_only_a_privacy_officer_may_ask(
 
 
 def test_the_daily_schedule_makes_one_run_an_organisation_with_work(
-    expired: Case, other_organisation: Organisation, monkeypatch: pytest.MonkeyPatch
+    expired: Case, other_organisation: Organisation, eager_celery: None
 ) -> None:
-    monkeypatch.setattr(celery.conf, "task_always_eager", True)
     schedule_purges()
     (run,) = RetentionRun.objects.all()
     assert (run.state, run.n_deleted, run.requested_by_id) == (JobState.SUCCEEDED, 1, None)
