@@ -22,8 +22,8 @@ SELECT typed FROM unnest(%(words)s::text[]) typed
 WHERE EXISTS (SELECT 1 FROM knowledge_searchword WHERE kind = %(kind)s AND word LIKE typed || '%%')
 """
 
-# `%%` is pg_trgm's "similar". Beginnings are compared as well, since the last word may not be typed out yet; one that is
-# a letter longer, since a letter may have been left out.
+# `%%` is pg_trgm's "similar". Beginnings are compared as well, since the last word may not be typed out yet; one that
+# is a letter longer, too, since a letter may have been left out.
 _NEAREST = """
 SELECT word FROM (
     SELECT word, frequency, least(

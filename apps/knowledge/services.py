@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
+from psycopg import sql
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
@@ -81,7 +83,7 @@ def _write_terms(terms: Iterable[SourceTerm]) -> None:
         ],
     )  # fmt: skip
     TermName.objects.all().delete()
-    TermName.objects.bulk_create(_names(terms, phenotypes), batch_size=_BATCH)
+    _copy(TermName, ("term_id", "kind", "language", "text"), _names(terms, phenotypes))
 
 
 def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:
@@ -98,13 +100,13 @@ def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:
     return found
 
 
-def _names(terms: Iterable[SourceTerm], phenotypes: set[str]) -> Iterator[TermName]:
+def _names(terms: Iterable[SourceTerm], phenotypes: set[str]) -> Iterator[tuple[Any, ...]]:
     for term in terms:
         if term.id not in phenotypes or term.obsolete:
             continue
-        yield TermName(term_id=term.id, kind=TermName.Kind.LABEL, text=term.label)
+        yield term.id, TermName.Kind.LABEL.value, "en", term.label
         for text in sorted({synonym.text for synonym in term.synonyms} - {term.label}):
-            yield TermName(term_id=term.id, kind=TermName.Kind.SYNONYM, text=text)
+            yield term.id, TermName.Kind.SYNONYM.value, "en", text
 
 
 def _write_diseases(knowledge: Knowledge) -> None:
@@ -127,20 +129,32 @@ def _write_diseases(knowledge: Knowledge) -> None:
 
 
 def _write_annotations(knowledge: Knowledge) -> None:
-    """By COPY: some 270,000 rows, which inserts would take half a minute for."""
     known = {term.id for term in knowledge.terms}
     Annotation.objects.all().delete()
-    columns = 'disease_id, term_id, aspect, is_negated, frequency, onset, sex, "references", evidence'
-    statement = f"COPY {Annotation._meta.db_table} ({columns}) FROM STDIN"
+    _copy(
+        Annotation,
+        (
+            "disease_id", "term_id", "aspect", "is_negated", "frequency", "onset", "sex", "references", "evidence",
+        ),
+        (
+            (
+                row.disease_id, row.hpo_id, row.aspect, row.negated, row.frequency, row.onset, row.sex,
+                list(row.references), row.evidence,
+            )
+            for row in knowledge.annotations
+            if row.hpo_id in known
+        ),
+    )  # fmt: skip
+
+
+def _copy(model: type[models.Model], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    """Write `rows` by COPY: hundreds of thousands of them would take inserts half a minute."""
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(model._meta.db_table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in knowledge.annotations:
-            if row.hpo_id in known:
-                copy.write_row(
-                    (
-                        row.disease_id, row.hpo_id, row.aspect, row.negated, row.frequency, row.onset, row.sex,
-                        list(row.references), row.evidence,
-                    )
-                )  # fmt: skip
+        for row in rows:
+            copy.write_row(row)
 
 
 def _write_search_words() -> None:
