@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from apps.accounts.models import User
+from apps.core.identifiers import NOWHERE
 from apps.core.problems import Denied
 
 
@@ -25,6 +26,22 @@ class Actor:
     @property
     def organisation_id(self) -> UUID | None:
         return self.user.organisation_id if self.user else None
+
+    @property
+    def person(self) -> UUID:
+        """The account's id for use in filters: one that no row has when nobody is signed in."""
+        return self.user_id or NOWHERE
+
+    @property
+    def scope(self) -> UUID:
+        """The organisation's id for use in filters: one that no row has when there is none."""
+        return self.organisation_id or NOWHERE
+
+    def account(self) -> User:
+        """The account that acts. Raises Denied for work that no person asked for."""
+        if self.user is None:
+            raise Denied("account.required")
+        return self.user
 
     def can(self, capability: str) -> bool:
         return capability in self.capabilities

@@ -1,18 +1,25 @@
 """Roles, accounts and tokens in Django admin, within the administrator's own organisation."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
+
+
+def _scope(request: HttpRequest) -> UUID:
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    return actor.scope
 
 
 class Audited(admin.ModelAdmin):
@@ -69,7 +76,7 @@ class AccountAdmin(Audited, UserAdmin):
         accounts = super().get_queryset(request).select_related("organisation").prefetch_related("groups")
         if request.user.is_superuser:
             return accounts
-        return accounts.filter(organisation_id=request.user.organisation_id, is_superuser=False)
+        return accounts.filter(organisation_id=_scope(request), is_superuser=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -77,7 +84,7 @@ class AccountAdmin(Audited, UserAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if not change and obj.organisation_id is None:
-            obj.organisation_id = request.user.organisation_id
+            obj.organisation_id = request.actor.organisation_id  # type: ignore[attr-defined]
         super().save_model(request, obj, form, change)
 
 
@@ -92,7 +99,7 @@ class RoleAdmin(Audited, GroupAdmin):
         field = super().formfield_for_manytomany(db_field, request, **kwargs)
         if db_field.name == "permissions" and field is not None and not request.user.is_superuser:
             # Roles carry capabilities; Django's permissions per table are for superusers.
-            field.queryset = field.queryset.filter(codename__in=Capability.values)
+            field.queryset = Permission.objects.filter(codename__in=Capability.values)
         return field
 
 
@@ -104,7 +111,7 @@ class OrganisationAdmin(Audited):
         organisations = super().get_queryset(request)
         if request.user.is_superuser:
             return organisations
-        return organisations.filter(pk=request.user.organisation_id)
+        return organisations.filter(pk=_scope(request))
 
 
 @admin.register(ApiToken)
@@ -122,7 +129,7 @@ class ApiTokenAdmin(Audited):
         tokens = super().get_queryset(request).select_related("user")
         if request.user.is_superuser:
             return tokens
-        return tokens.filter(user__organisation_id=request.user.organisation_id)
+        return tokens.filter(user__organisation_id=_scope(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[ApiToken]) -> None:
         with transaction.atomic():

@@ -48,7 +48,9 @@ def create_demo(*, credentials: Path, url: str) -> bool:
 
 def demo_clinician() -> User | None:
     """The first active clinician of the demo organisation, by user name."""
-    clinicians = User.objects.filter(organisation__name=ORGANISATION, groups__name=Role.CLINICIAN, is_active=True)
+    clinicians = User.objects.filter(
+        organisation__name=ORGANISATION, groups__name=Role.CLINICIAN, is_active=True
+    )
     return clinicians.order_by("username").first()
 
 

@@ -24,7 +24,7 @@ class Organisation(Record):
         return self.name
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing] # knox's base class names the relation
     """An account. What it may do follows from its roles, which are Django groups."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

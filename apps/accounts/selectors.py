@@ -51,18 +51,18 @@ def get_token(*, actor: Actor, token_id: UUID) -> ApiToken:
 
 def people_of(*, actor: Actor, user_ids: Iterable[UUID]) -> dict[UUID, User]:
     """Accounts of the actor's organisation by id, to name them beside what they did."""
-    return User.objects.filter(organisation_id=actor.organisation_id).in_bulk(list(set(user_ids)))
+    return User.objects.filter(organisation_id=actor.scope).in_bulk(list(set(user_ids)))
 
 
 def list_colleagues(*, actor: Actor, capability: Capability) -> QuerySet[User]:
     """Active accounts of the actor's organisation, himself left out, whose roles grant `capability`."""
     return (
         User.objects.filter(
-            organisation_id=actor.organisation_id,
+            organisation_id=actor.scope,
             is_active=True,
             groups__permissions__codename=capability.value,
         )
-        .exclude(pk=actor.user_id)
+        .exclude(pk=actor.person)
         .distinct()
         .order_by("last_name", "username")
     )

@@ -56,7 +56,7 @@ def record_session(*, actor: Actor, action: str, outcome: Outcome = Outcome.OK) 
 def change_password(*, actor: Actor, password: str) -> User:
     """Give the actor's account a new password, which ends its other sessions."""
     actor.require(Capability.ACCOUNT_SELF)
-    user = User.objects.get(pk=actor.user_id)
+    user = User.objects.get(pk=actor.person)
     user.set_password(password)
     user.save(update_fields=["password"])
     record_event(actor=actor, action="account.password", object_type="user", object_ids=[user.pk])

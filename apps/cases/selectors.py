@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import CharField, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
@@ -17,10 +17,10 @@ def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]
     if not actor.can(Capability.CASE_READ):
         return Case.objects.none()
     granted = CaseUserObjectPermission.objects.filter(
-        user_id=actor.user_id, permission__codename=permission, content_object_id=OuterRef("pk")
+        user_id=actor.person, permission__codename=permission, content_object_id=OuterRef("pk")
     )
     return (
-        Case.objects.filter(Exists(granted), organisation_id=actor.organisation_id)
+        Case.objects.filter(Exists(granted), organisation_id=actor.scope)
         .select_related("patient")
         .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
         .annotate(has_outcome=Exists(Outcome.objects.filter(case_id=OuterRef("pk"))))
@@ -28,7 +28,9 @@ def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]
 
 
 def _newest_outcome(field: str) -> Subquery:
-    return Subquery(Outcome.objects.filter(case_id=OuterRef("pk")).order_by("-id").values(field)[:1])
+    newest = Outcome.objects.filter(case_id=OuterRef("pk")).order_by("-id").values(field)[:1]
+    # As text, for a foreign key could not be searched.
+    return Subquery(newest, output_field=CharField())
 
 
 def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = "") -> QuerySet[Case]:
@@ -43,7 +45,7 @@ def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = 
     if sex:
         cases = cases.filter(patient__sex=sex)
     if outcome in {"open", "closed"}:
-        cases = cases.filter(has_outcome=outcome == "closed")
+        cases = cases.filter(Q(has_outcome=outcome == "closed"))
     return cases
 
 
@@ -80,7 +82,7 @@ def pseudonyms_of(*, actor: Actor) -> set[str]:
     """All pseudonyms that are taken in the actor's organisation, for those who may enter cases."""
     if not actor.can(Capability.CASE_WRITE):
         return set()
-    return set(Patient.objects.filter(organisation_id=actor.organisation_id).values_list("pseudonym", flat=True))
+    return set(Patient.objects.filter(organisation_id=actor.scope).values_list("pseudonym", flat=True))
 
 
 def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:

@@ -89,7 +89,7 @@ def _retention_end() -> datetime:
 def _write_findings(actor: Actor, case: Case, present: Iterable[str], absent: Iterable[str]) -> None:
     rows = [(term_id, True) for term_id in present] + [(term_id, False) for term_id in absent]
     Finding.objects.bulk_create(
-        Finding(case=case, term_id=term_id, is_present=is_present, recorded_by=actor.user)
+        Finding(case=case, term_id=term_id, is_present=is_present, recorded_by=actor.account())
         for term_id, is_present in rows
     )
 
@@ -155,7 +155,7 @@ def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) 
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     Finding.objects.update_or_create(
-        case=case, term_id=term_id, defaults={"is_present": is_present, "recorded_by": actor.user}
+        case=case, term_id=term_id, defaults={"is_present": is_present, "recorded_by": actor.account()}
     )
     return _finding_changed(actor, case, "case.finding.set")
 
@@ -208,7 +208,9 @@ def record_consent(*, actor: Actor, case_id: UUID, purpose: str, is_given: bool)
     """Write down that the patient agreed to `purpose`, or took it back."""
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
-    Consent.objects.create(patient=case.patient, purpose=purpose, is_given=is_given, recorded_by=actor.user)
+    Consent.objects.create(
+        patient=case.patient, purpose=purpose, is_given=is_given, recorded_by=actor.account()
+    )
     record_event(
         actor=actor,
         action="consent.give" if is_given else "consent.withdraw",
@@ -240,7 +242,7 @@ def enter_outcome(*, actor: Actor, case_id: UUID, disease_id: str | None) -> tup
     if disease_id is not None and not Disease.objects.filter(pk=disease_id).exists():
         detail = _("No disease with this id is known; choose one from the list.")
         raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
-    outcome = Outcome(case=case, disease_id=disease_id, recorded_by=actor.user)
+    outcome = Outcome(case=case, disease_id=disease_id, recorded_by=actor.account())
     outcome.save(force_insert=True)
     return case, outcome
 

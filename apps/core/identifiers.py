@@ -4,6 +4,9 @@ import os
 import time
 import uuid
 
+NOWHERE = uuid.UUID(int=0)
+"""An id that no row has: a filter with it finds nothing, where `None` would mean IS NULL."""
+
 
 def uuid7() -> uuid.UUID:
     """A version 7 UUID (RFC 9562, section 5.7): 48 bits of Unix milliseconds, then random bits.

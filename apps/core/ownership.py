@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dj_database_url
 from django.conf import settings
@@ -22,18 +23,19 @@ def owner_connection() -> Iterator[None]:
         raise ImproperlyConfigured(
             "MIGRATION_DATABASE_URL is not set: tables are made by the role that owns them."
         )
-    owner = dj_database_url.parse(settings.MIGRATION_DATABASE_URL)
-    before = {key: connection.settings_dict[key] for key in _CREDENTIALS}
+    owner = dict[str, Any](dj_database_url.parse(settings.MIGRATION_DATABASE_URL))
+    current: dict[str, Any] = connection.settings_dict  # type: ignore[assignment]
+    before = {key: current[key] for key in _CREDENTIALS}
     application = dj_database_url.parse(settings.APPLICATION_DATABASE_URL)["USER"]
     connection.close()
-    connection.settings_dict.update({key: owner[key] for key in _CREDENTIALS})
+    current.update({key: owner[key] for key in _CREDENTIALS})
     try:
         if application != owner["USER"]:
             _let_in(application)
         yield
     finally:
         connection.close()
-        connection.settings_dict.update(before)
+        current.update(before)
 
 
 def _let_in(role: str) -> None:

@@ -59,7 +59,10 @@ def _phenopacket(case: Case) -> dict[str, Any]:
     subject: dict[str, Any] = {"id": str(case.patient_id), "sex": _PHENOPACKET_SEX[case.patient.sex]}
     if case.age:
         subject["timeAtLastEncounter"] = {"age": {"iso8601duration": case.age}}
-    diagnosis = case.diagnosis_id  # type: ignore[attr-defined] - annotated by confirmed_cases
+    disease = {
+        "id": vars(case)["diagnosis_id"],
+        "label": vars(case)["diagnosis"],
+    }  # annotated by confirmed_cases
     return {
         "id": str(case.pk),
         "subject": subject,
@@ -69,7 +72,7 @@ def _phenopacket(case: Case) -> dict[str, Any]:
             {
                 "id": str(case.pk),
                 "progressStatus": "SOLVED",
-                "diagnosis": {"disease": {"id": diagnosis, "label": case.diagnosis}},  # type: ignore[attr-defined]
+                "diagnosis": {"disease": disease},
             }
         ],
         "metaData": {"phenopacketSchemaVersion": "2.0"},

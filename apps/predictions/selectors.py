@@ -15,10 +15,10 @@ def list_predictions(*, actor: Actor) -> QuerySet[Prediction]:
     """What the actor may see of the history, newest first."""
     if not actor.can(Capability.PREDICTION_READ):
         return Prediction.objects.none()
-    own = Q(case__isnull=True, requested_by_id=actor.user_id)
+    own = Q(case__isnull=True, requested_by_id=actor.person)
     cared_for = Q(case__in=list_cases(actor=actor).order_by().values("pk"))
     return (
-        Prediction.objects.filter(own | cared_for, organisation_id=actor.organisation_id)
+        Prediction.objects.filter(own | cared_for, organisation_id=actor.scope)
         .select_related("model", "case__patient")
         .order_by("-id")
     )

@@ -256,7 +256,7 @@ def record_feedback(*, actor: Actor, prediction_id: UUID, disease_id: str | None
         raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
     if prediction.case_id is not None:
         enter_outcome(actor=actor, case_id=prediction.case_id, disease_id=disease_id)
-    feedback = Feedback(prediction=prediction, disease_id=disease_id, recorded_by_id=actor.user_id)
+    feedback = Feedback(prediction=prediction, disease_id=disease_id, recorded_by_id=actor.account().pk)
     feedback.save(force_insert=True)
     record_event(
         actor=actor,

@@ -16,7 +16,7 @@ def list_retention_runs(*, actor: Actor) -> QuerySet[RetentionRun]:
     """The runs of the actor's organisation, newest first."""
     if not actor.can(Capability.PRIVACY_READ):
         return RetentionRun.objects.none()
-    return RetentionRun.objects.filter(organisation_id=actor.organisation_id)
+    return RetentionRun.objects.filter(organisation_id=actor.scope)
 
 
 def unfinished_retention_runs() -> QuerySet[RetentionRun]:
@@ -38,6 +38,6 @@ def organisations_with_expired_cases() -> list[UUID]:
 
 def count_expired(*, actor: Actor) -> int:
     """How many cases of the actor's organisation are due."""
-    if not actor.can(Capability.PRIVACY_READ) or actor.organisation_id is None:
+    if not actor.can(Capability.PRIVACY_READ):
         return 0
-    return expired_cases(organisation_id=actor.organisation_id).count()
+    return expired_cases(organisation_id=actor.scope).count()

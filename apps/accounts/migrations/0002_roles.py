@@ -1,5 +1,7 @@
 """The roles that a new installation begins with. Later changes are the administrators' own."""
 
+from typing import Any
+
 from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
@@ -13,7 +15,7 @@ def write_roles(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     Permission = apps.get_model("auth", "Permission")
     Group = apps.get_model("auth", "Group")
 
-    def permission(app_label: str, model: str, codename: str, name: str):
+    def permission(app_label: str, model: str, codename: str, name: str) -> Any:
         content_type, _ = ContentType.objects.get_or_create(app_label=app_label, model=model)
         found, _ = Permission.objects.get_or_create(
             content_type=content_type, codename=codename, defaults={"name": name}
