@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ml.serving import CorruptArtefact, InvalidInput, Prediction, Predictor, Query
 from ml.serving.phenopacket import CaseFileError
@@ -80,7 +81,16 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
+    _calibrate_command(commands)
     return parser
+
+
+def _calibrate_command(commands: Any) -> None:
+    calibrate = commands.add_parser("calibrate", help="fit the probabilities' temperature on published cases")
+    calibrate.add_argument("--knowledge", type=Path, required=True, metavar="DIR")
+    calibrate.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    calibrate.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    calibrate.set_defaults(run=_calibrate)
 
 
 def _count(text: str) -> int:
@@ -190,6 +200,13 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
             for row in prediction.ranking
         ],
     }
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from ml.evaluation.calibrate import calibrate, write_parameters
+
+    write_parameters(calibrate(options.knowledge, options.cases, _say), options.out)
+    return 0
 
 
 def _benchmark(options: argparse.Namespace) -> int:

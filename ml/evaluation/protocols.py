@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import clone
 
 from ml.features.cases import CaseTable
 from ml.features.encode import encode_patient
 from ml.features.evidence import IntArray
+from ml.features.findings import scored_findings
 from ml.features.withhold import Patients, withhold, withhold_one_each
 from ml.serving import Predictor
 from ml.training.likelihood import Replacement
@@ -21,10 +23,15 @@ FAIR_SEED = 20261123
 
 @dataclass(frozen=True)
 class Scored:
-    """Scores [diseases] of one case (its number), and the diseases that have no annotation left."""
+    """Scores and probabilities [diseases] of one case (its number).
+
+    `emptied`: the diseases that cite the case's publications and have no annotation left. Nothing is known of them, so
+    they stand last.
+    """
 
     case: int
     scores: NDArray[np.float64]
+    probability: NDArray[np.float64]
     emptied: frozenset[int] = frozenset()
 
 
@@ -35,7 +42,8 @@ def score_raw(predictor: Predictor, cases: CaseTable) -> Iterator[Scored]:
         row = encode_patient(
             cases.present[case], cases.absent[case], cases.age_years[case], cases.sex[case], n_terms
         )
-        yield Scored(case, predictor.run_row(row, "score")[0])
+        scores, probability = predictor.run_row(row, "score", "probability")
+        yield Scored(case, scores, probability)
 
 
 class LeavePublicationOut:
@@ -57,11 +65,13 @@ class LeavePublicationOut:
             table = withhold_one_each(evidence.table, np.random.default_rng(FAIR_SEED))
             ranker = clone(ranker).fit(Evidence(evidence.graph, table, evidence.cases))
         self._ranker = ranker
+        self._never_known = np.diff(ranker.profiles_.profiles_.frequency.indptr) == 0
         self._diseases_of_cases: dict[str, set[int]] = {}
-        training = self._evidence.cases
-        for case in range(0 if training is None else len(training)):
-            for publication in training.publications[case]:
-                self._diseases_of_cases.setdefault(publication, set()).add(int(training.disease[case]))
+        if self._evidence.cases is not None:
+            training = self._evidence.cases
+            for disease, publications in zip(training.disease.tolist(), training.publications, strict=True):
+                for publication in publications:
+                    self._diseases_of_cases.setdefault(publication, set()).add(disease)
 
     def score(self, cases: CaseTable) -> Iterator[Scored]:
         """One publication after the other."""
@@ -79,6 +89,7 @@ class LeavePublicationOut:
         affected = self._affected(publications)
         base, by_age = offset.base_, offset.age_
         replacement, emptied = None, frozenset[int]()
+        unknown = self._never_known.copy()
         if len(affected):
             table = withhold(
                 self._evidence.table.of_diseases(affected), publications, self._patients, strict=self._strict
@@ -89,7 +100,8 @@ class LeavePublicationOut:
             base, by_age = base.copy(), by_age.copy()
             base[affected] = offset.base(profiles)
             by_age[:, affected] = offset.age(table)[:, affected]
-            emptied = frozenset(affected[np.diff(profiles.frequency.indptr) == 0].tolist())
+            unknown[affected] = np.diff(profiles.frequency.indptr) == 0
+            emptied = frozenset(affected[unknown[affected]].tolist())
         scorer = likelihood.scorer(replacement)
         training = self._evidence.cases
         usable = (
@@ -103,7 +115,10 @@ class LeavePublicationOut:
             scores = findings + base + by_age[interval]
             if ranker.nearest_ is not None:
                 scores = scores + ranker.nearest_.score(cases.present[case], usable)
-            yield Scored(case, scores, emptied)
+            scores[unknown] = scores.min() - 1
+            counted = scored_findings(self._evidence.graph, cases.present[case], ())[0]
+            temperature = ranker.temperature_of(np.array([len(counted)]))
+            yield Scored(case, scores, softmax(scores / temperature), emptied)
 
     def _affected(self, publications: Iterable[str]) -> IntArray:
         found: set[int] = set()

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import softmax
 from tqdm import tqdm
 
 from ml.evaluation.calibration import expected_calibration_error
@@ -50,7 +48,7 @@ def benchmark(
     """Rank the diagnosis of every case; returns the report and writes prediction lines.
 
     Cases whose diagnoses are no candidates have no rank and do not enter the measures; `all_cases` counts them as
-    missed. A disease that has lost every annotation counts as last of all candidates. Raises CorruptArtefact and
+    missed. A disease that has lost every annotation stands last of all candidates. Raises CorruptArtefact and
     CaseFileError.
     """
     started = time.perf_counter()
@@ -61,16 +59,14 @@ def benchmark(
     if not loaded.ids:
         raise CaseFileError("no case could be read: nothing to measure")
     numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
-    temperature = float(predictor.manifest.raw["model"]["temperature"])
     outcomes = _Outcomes([], [], [], [], [])
     lines: list[str | None] = [None] * len(loaded.ids)
     scored = _scored(predictor, loaded, protocol)
     for one in tqdm(scored, total=len(loaded.ids), unit="case", leave=False, disable=None):
-        probability = softmax(one.scores / temperature)
-        truth, rank = _record(one, loaded.truth[one.case], numbers, probability, outcomes)
+        truth, rank = _record(one, loaded.truth[one.case], numbers, outcomes)
         if predictions is not None:
             best = np.argsort(-one.scores, kind="stable")[:_LISTED]
-            ranking = [[predictor.disease_ids[i], float(probability[i])] for i in best]
+            ranking = [[predictor.disease_ids[i], float(one.probability[i])] for i in best]
             record = {"id": loaded.ids[one.case], "truth": truth, "rank": rank, "ranking": ranking}
             lines[one.case] = json.dumps(record) + "\n"
     if predictions is not None:
@@ -97,16 +93,9 @@ def _record(
     one: Scored,
     truth: tuple[str, ...],
     numbers: dict[str, int],
-    probability: NDArray[np.float64],
     out: _Outcomes,
 ) -> tuple[str, float | None]:
-    ranks = {
-        identity: float(len(numbers))
-        if numbers[identity] in one.emptied
-        else rank_of(one.scores, numbers[identity])
-        for identity in truth
-        if identity in numbers
-    }
+    ranks = {identity: rank_of(one.scores, numbers[identity]) for identity in truth if identity in numbers}
     if not ranks:
         return truth[0], None
     best = min(ranks, key=lambda identity: ranks[identity])
@@ -114,7 +103,7 @@ def _record(
     out.case.append(one.case)
     out.truth.append(best)
     out.rank.append(ranks[best])
-    out.confidence.append(float(probability[first]))
+    out.confidence.append(float(one.probability[first]))
     out.correct.append(first in {numbers[identity] for identity in ranks})
     out.emptied += numbers[best] in one.emptied
     return best, ranks[best]
@@ -164,7 +153,7 @@ def _strict(
     """The same protocol with rows that also cite other publications removed as a whole."""
     outcomes = _Outcomes([], [], [], [], [])
     for one in _scored(predictor, loaded, protocol, strict=True):
-        _record(one, loaded.truth[one.case], numbers, softmax(one.scores), outcomes)
+        _record(one, loaded.truth[one.case], numbers, outcomes)
     return summary(np.array(outcomes.rank), outcomes.truth) | {"n_emptied": outcomes.emptied}
 
 

@@ -33,7 +33,7 @@ def bundle_files(
         "n_terms": len(likelihood.graph_),
         "n_cases": n_cases,
         "prior": "literature",
-        "temperature": ranker.temperature_,
+        "temperature": list(ranker.temperature_),
     } | description
     terms = "".join(
         json.dumps(

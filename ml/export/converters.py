@@ -1,9 +1,10 @@
 """The converter that teaches skl2onnx to export a `PhenotypeRanker`.
 
-One patient a run: input `patient` [1, terms + 2] (`ml.features.encode`). Outputs, of which a caller asks for those that
-he wants: `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for explanations,
-`present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero contributions as
-triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases]. Ratios and their logarithms are float32, sums float64.
+One patient a run: input `patient` [1, terms + 2] (`ml.features.encode`). Outputs, of which a caller asks for those
+that he wants: `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
+explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
+contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
+Ratios and their logarithms are float32, sums float64.
 """
 
 from typing import Any
@@ -152,7 +153,10 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     score = g.node(
         "Add", findings, _offset(g, patient, n_terms, offset.base_, offset.age_), out=names["score"]
     )
-    temperature = g.constant("temperature", np.array(ranker.temperature_, np.float64))
+    scale, power = (g.constant("temperature", np.array(value, np.float64)) for value in ranker.temperature_)
+    n_findings = g.node("Max", g.node("Size", present), g.constant("one", np.array(1, np.int64)))
+    raised = g.node("Pow", g.node("Cast", n_findings, to=TensorProto.DOUBLE), power)
+    temperature = g.node("Mul", raised, scale)
     probability = g.node("Softmax", g.node("Div", score, temperature), axis=0, out=names["probability"])
     # by score, not by probability: far down the list probabilities underflow to the same value
     ranked, index = g.node("TopK", score, g.ints(min(TOP, n_diseases)), outputs=2, axis=0)
@@ -215,7 +219,9 @@ def _parse(scope: Any, model: PhenotypeRanker, inputs: list[Any], custom_parsers
 def _shapes(operator: Any) -> None:
     n_diseases = len(operator.raw_operator.classes_)
     top = min(TOP, n_diseases)
-    shapes = {name: [top] for name in ("top_index", "top_probability", "top_score")}
+    shapes: dict[str, list[int | None]] = {
+        name: [top] for name in ("top_index", "top_probability", "top_score")
+    }
     shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_contribution": [None, n_diseases]}
     for variable in operator.outputs:
         variable.type.shape = shapes.get(variable.raw_name, [None])

@@ -14,7 +14,10 @@ from ml.knowledge.ontology import OntologyError, read_ontology
 from ml.knowledge.rarity import rarity_marks
 from ml.knowledge.sources import HpoFiles, SourceError, hpo_files
 
-HPO_LICENCE = "HPO licence (https://hpo.jax.org/license): free use; display the release and the source, do not alter the content"
+HPO_LICENCE = (
+    "HPO licence (https://hpo.jax.org/license): free use; display the release and the source, "
+    "do not alter the content"
+)
 ANNOTATION_LICENCE = (
     "HPO annotations, under the HPO licence. Contains statements curated from OMIM (https://omim.org; OMIM is a "
     "registered trademark of Johns Hopkins University), Orphanet (https://www.orpha.net; (c) INSERM, CC BY 4.0) and "

@@ -129,14 +129,9 @@ def _tsv(rows: Iterable[Annotation]) -> bytes:
     writer = csv.writer(stream, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n")
     writer.writerow(Annotation._fields)
     for row in rows:
-        writer.writerow(
-            row._replace(
-                negated=int(row.negated),
-                numerator="" if row.numerator is None else row.numerator,
-                denominator="" if row.denominator is None else row.denominator,
-                references=";".join(row.references),
-            )
-        )
+        cells = row._asdict() | {"negated": int(row.negated), "references": ";".join(row.references)}
+        # csv writes None, the missing numerator and denominator, as an empty cell
+        writer.writerow(cells.values())
     return stream.getvalue().encode()
 
 

@@ -1,7 +1,6 @@
 """Reads GA4GH Phenopackets (version 2, JSON): one case each, from a file, a folder or a zip. Standard library only."""
 
 import gzip
-import io
 import json
 import re
 import zipfile
@@ -139,9 +138,9 @@ def _read_zip(path: Path) -> Iterator[PacketCase | LineError]:
 def _read_stream(stream: IO[bytes], name: str) -> Iterator[PacketCase | LineError]:
     number = 0
     try:
-        content: IO[bytes] = io.BufferedReader(stream)  # type: ignore[type-var]
-        if content.peek(2)[:2] == b"\x1f\x8b":  # type: ignore[attr-defined]
-            content = gzip.GzipFile(fileobj=content)
+        head = stream.read(2)
+        stream.seek(0)
+        content: Any = gzip.GzipFile(fileobj=stream) if head == b"\x1f\x8b" else stream
         if re.search(r"\.json(\.gz)?$", name.lower()):
             yield from _read_document(content.read(), name)
         else:

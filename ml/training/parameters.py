@@ -25,6 +25,6 @@ def new_ranker(parameters: dict[str, Any]) -> PhenotypeRanker:
         likelihood=FindingLikelihood(**parameters["likelihood"]),
         offset=DiseaseOffset(**parameters["offset"]),
         nearest=NearestCase(**parameters["nearest"]),
-        temperature=parameters["temperature"],
-        temperature_with_cases=parameters["temperature_with_cases"],
+        temperature=tuple(parameters["temperature"]),
+        temperature_with_cases=tuple(parameters["temperature_with_cases"]),
     )

@@ -92,7 +92,7 @@ class ProfileEstimator(BaseEstimator):
             np.bincount(group, total[usable], minlength=len(pairs)) + self.alpha + self.beta
         )
         disease = pairs // len(graph)
-        expected = np.bincount(disease, value, minlength=n_diseases)
+        expected: FloatArray = np.bincount(disease, value, minlength=n_diseases).astype(float)
         frequency = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
         n_publications = np.zeros(n_diseases)
         if evidence.cases is not None:

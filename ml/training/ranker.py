@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ml.features.evidence import FloatArray
+from ml.features.findings import scored_findings
 from ml.training.likelihood import FindingLikelihood
 from ml.training.nearest import NearestCase
 from ml.training.offset import DiseaseOffset
@@ -16,14 +17,17 @@ from ml.training.profiles import Evidence, ProfileEstimator
 class PhenotypeRanker(ClassifierMixin, BaseEstimator):
     """softmax(score / temperature), score = findings + offset, + nearest case where there are training cases.
 
-    Scores with cases spread more, so they have a temperature of their own.
+    The temperature is scale * (present findings that count) ** power: findings of one patient repeat each other, so a
+    sum over many overstates what is known. `temperature` is (scale, power); scores with cases spread otherwise and
+    have their own. It changes no order within a patient's list.
 
     Fitted on `Evidence`; predicts from rows of `ml.features.encode`. `classes_` are disease ids, in order.
     """
 
     def __init__(
         self, *, profiles: ProfileEstimator, likelihood: FindingLikelihood, offset: DiseaseOffset,
-        nearest: NearestCase, temperature: float = 1.0, temperature_with_cases: float = 1.0,
+        nearest: NearestCase, temperature: tuple[float, float] = (1.0, 0.0),
+        temperature_with_cases: tuple[float, float] = (1.0, 0.0),
     ) -> None:  # fmt: skip
         self.profiles = profiles
         self.likelihood = likelihood
@@ -60,7 +64,16 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: NDArray[np.float32]) -> FloatArray:
         """Probabilities [n, diseases]; every row adds up to 1."""
-        return softmax(self.decision_function(X) / self.temperature_, axis=1)
+        graph = self.likelihood_.graph_
+        n_findings = [
+            len(scored_findings(graph, np.flatnonzero(row[: len(graph)] > 0.5).tolist(), ())[0]) for row in X
+        ]
+        return softmax(self.decision_function(X) / self.temperature_of(np.array(n_findings))[:, None], axis=1)
+
+    def temperature_of(self, n_findings: NDArray[np.int64]) -> FloatArray:
+        """The temperature for numbers of present findings that count."""
+        scale, power = self.temperature_
+        return scale * np.maximum(n_findings, 1).astype(float) ** power
 
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.str_]:
         """The most probable disease of each patient."""

@@ -82,7 +82,7 @@ def train(
     )
     ranker = new_ranker(parameters).fit(Evidence(vocabulary.graph, table, cases))
     say("exporting to ONNX")
-    description = {"parameters": parameters, "calibration": parameters["calibration"], **notes}
+    description = {"parameters": parameters, "calibration": _calibration(parameters, cases), **notes}
     files = bundle_files(ranker, knowledge, description)
     say(f"checking parity on {N_PARITY_CASES:,} cases")
     checked = _parity_cases(vocabulary, ranker.evidence_)
@@ -98,6 +98,13 @@ def train(
         seconds=time.perf_counter() - started,
         megabytes=sum(map(len, files.values())) / 1e6,
     )
+
+
+def _calibration(parameters: dict[str, Any], cases: CaseTable | None) -> dict[str, Any]:
+    """What is known about the probabilities of this kind of model; on other data than these nothing was measured."""
+    record = dict(parameters["calibration"])
+    by_kind = {name: record.pop(name) for name in ("temperature", "temperature_with_cases")}
+    return record | by_kind["temperature" if cases is None else "temperature_with_cases"]
 
 
 def _usable(loaded: LoadedCases, excluded: frozenset[str]) -> CaseTable:
