@@ -221,8 +221,8 @@ def _record(actor: Actor, prediction: Prediction, case: Case | None) -> None:
 
 
 @transaction.atomic
-def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> Explanation:
-    """What speaks for and against one disease of a prediction, by the model that made it."""
+def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> tuple[Prediction, Explanation]:
+    """A prediction, and what speaks for and against one disease of it by the model that made it."""
     prediction = get_prediction(actor=actor, prediction_id=prediction_id)
     predictor = predictor_of(prediction.model)
     query = predictor.resolve(**prediction.input)
@@ -231,7 +231,7 @@ def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> Explanatio
     except UnknownDisease as error:
         raise Denied("prediction.explain", "prediction", (prediction_id,)) from error
     read_predictions(actor=actor, predictions=[prediction], action="prediction.explain")
-    return explanation
+    return prediction, explanation
 
 
 def read_predictions(*, actor: Actor, predictions: Iterable[Prediction], action: str) -> None:
