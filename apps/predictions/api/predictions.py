@@ -165,9 +165,7 @@ class PredictionExplanation(Operation):
     )
     def get(self, request: Request, prediction_id: UUID, disease_id: str) -> Response:
         """What speaks for and against the disease, by the model that made the prediction, with sources."""
-        with transaction.atomic():
-            explanation = services.explain(
-                actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
-            )
-            prediction = get_prediction(actor=self.actor, prediction_id=prediction_id)
+        prediction, explanation = services.explain(
+            actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
+        )
         return Response(explanation_answer(prediction, explanation))
