@@ -6,6 +6,7 @@ import os
 import pwd
 import secrets
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -122,9 +123,10 @@ class Folder:
         """Whether not even another segment of the write-ahead log fits."""
         return self.room() < 16 * 1024**2
 
-    def announce(self, url: str) -> None:
-        """Write down where we run, for whoever tries to start a second one."""
-        write_json(self._running, {"pid": os.getpid(), "url": url})
+    def announce(self, url: str, settings: Mapping[str, str] | None = None) -> None:
+        """Write down where we run, for whoever tries to start a second one, and with which `settings`, for `manage.py`
+        (see attach.py)."""
+        write_json(self._running, {"pid": os.getpid(), "url": url, "settings": dict(settings or {})})
 
     def secrets(self) -> dict[str, str]:
         """The generated secrets, made on the first call. LocalError when they were lost but not the data."""

@@ -10,7 +10,7 @@ from config.local.errors import FULL_DISK, LocalError, StopRequested
 from config.local.folder import Folder, read_json
 from config.local.ports import HOST, listen
 from config.local.postgres import Postgres
-from config.local.processes import die_with_parent, end_leftovers
+from config.local.processes import MARK, die_with_parent, end_leftovers
 from config.local.steps import Bootstrap
 from config.local.supervisor import Supervisor
 from config.local.terminal import Wishes, say
@@ -69,12 +69,18 @@ def _bring_up(options: Options, folder: Folder, supervisor: Supervisor, listener
     postgres.create()
     supervisor.start(postgres.part(), valkey.part(), patience=60)
     variables = services.environment(folder, postgres, valkey, port)
+    url = f"http://{HOST}:{port}"
+    # All that differs from the terminal's, but for the mark by which a later run would end whoever bears it.
+    ours = {
+        name: value for name, value in variables.items() if os.environ.get(name) != value and name != MARK
+    }
+    folder.announce(url, ours | {"MIGRATION_DATABASE_URL": postgres.url("owner")})
     Bootstrap(
         folder=folder,
         supervisor=supervisor,
         environment=variables,
         owner_url=postgres.url("owner"),
-        url=f"http://{HOST}:{port}",
+        url=url,
         database=postgres.ensure_database(),
         knowledge=options.knowledge,
         model=options.model,
