@@ -18,7 +18,6 @@ from apps.datasets.services import snapshot_confirmed_cases
 from apps.knowledge.selectors import current_release
 from apps.lifecycle.models import TrainingRun
 from apps.registry.services import register_model
-from ml.training.train import train
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +81,9 @@ def _train(run: TrainingRun) -> None:
     run.save(update_fields=["dataset"])
     folder = settings.MODEL_STORE / f"run-{run.pk}"
     if not folder.exists():  # it is written whole or not at all: a killed run may have got this far
+        # Brings scikit-learn and the exporter: seconds to import, for the one process that trains and only when it does.
+        from ml.training.train import train
+
         train(folder, Path(release.folder), [Path(dataset.path)], say=_Progress(run))
     run.report(95, "registering the candidate")
     with transaction.atomic():

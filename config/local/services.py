@@ -14,7 +14,11 @@ from config.local.processes import MARK, Command, Part
 from config.local.steps import ROOT
 from config.local.valkey import Valkey
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+# For every process that may load the engine. ONNX Runtime reports to its maker unless told not to, and its reporting
+# threads do not survive the web server's fork.
+ENGINE = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "ORT_DISABLE_TELEMETRY"), "1"
+)
 
 
 def connections(postgres: Postgres, valkey: Valkey, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -34,7 +38,7 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
     """
     return {
         **os.environ,
-        **ONE_THREAD,
+        **ENGINE,
         **connections(postgres, valkey, folder.secrets()),
         "MIGRATION_DATABASE_URL": "",
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -51,9 +55,8 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
 def web(log: Path, variables: Mapping[str, str], listener: int, port: int) -> Part:
     """gunicorn on the socket `listener`; ready when /health/ready says so."""
     arguments = [
-        sys.executable, "-m", "gunicorn", "config.wsgi:application", "--bind", f"fd://{listener}",
-        "--worker-class", "gthread", "--workers", "2", "--threads", "4", "--timeout", "60",
-        "--graceful-timeout", "8", "--no-control-socket",
+        sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi:application",
+        "--bind", f"fd://{listener}",
     ]  # fmt: skip
     return Part(
         name="web",
@@ -84,7 +87,10 @@ def worker(log: Path, variables: Mapping[str, str]) -> Part:
     return Part(
         name="worker",
         log=log,
-        prepare=lambda: Command(arguments, variables, ROOT, death_signal=signal.SIGQUIT),
+        # The system checks were the web server's (config/gunicorn.py); they import every view, which costs a second.
+        prepare=lambda: Command(
+            arguments, {**variables, "CELERY_SKIP_CHECKS": "1"}, ROOT, death_signal=signal.SIGQUIT
+        ),
         is_ready=_ping(variables["BROKER_URL"]),
         stop=((signal.SIGTERM, 8.0), (signal.SIGQUIT, 4.0)),
     )

@@ -13,7 +13,7 @@ from config.local.errors import StopRequested
 from config.local.folder import SECRETS
 from config.local.postgres import THROWAWAY, Postgres
 from config.local.processes import die_with_parent
-from config.local.services import ONE_THREAD, connections
+from config.local.services import ENGINE, connections
 from config.local.steps import ROOT
 from config.local.supervisor import Supervisor
 from config.local.terminal import Wishes
@@ -36,7 +36,7 @@ def run_python(arguments: list[str]) -> int:
             postgres.ensure_database(may_create_databases=True)
             environment = {
                 **os.environ,
-                **ONE_THREAD,
+                **ENGINE,
                 **connections(postgres, valkey, generated),
                 "MIGRATION_DATABASE_URL": postgres.url("owner"),
                 "DJANGO_SETTINGS_MODULE": "config.settings",

@@ -107,12 +107,21 @@ def test_celery_understands_its_command(service: str) -> None:
 
 
 def test_gunicorn_understands_its_command() -> None:
-    command, application, *words = web_command()
+    command, *words = web_command()
     assert command == "gunicorn"
-    assert callable(load(application))
     understood = Config().parser().parse_args(words)
-    assert understood.worker_class == "gthread"
     assert understood.bind == ["0.0.0.0:8000"]
+    (application,) = understood.args
+    assert callable(load(application))
+    prefix, module = understood.config.split(":")
+    assert prefix == "python"
+    chosen = {
+        name: value for name, value in vars(importlib.import_module(module)).items() if name[0].islower()
+    }
+    gunicorn = Config()
+    for name, value in chosen.items():
+        gunicorn.set(name, value)  # refuses a name or a value that it does not know
+    assert (gunicorn.worker_class_str, gunicorn.preload_app) == ("gthread", True)
 
 
 def test_the_proxy_speaks_new_tls_only_and_finds_the_web_server() -> None:
@@ -144,6 +153,14 @@ def test_the_image_runs_as_nobody_special() -> None:
     last_stage = last_stage[max(i for i, (word, _rest) in enumerate(last_stage) if word == "FROM") :]
     assert ("USER", "hoofbeat") in last_stage
     assert any(word == "RUN" and "useradd --system --uid 10001" in rest for word, rest in last_stage)
+
+
+def test_the_engine_reports_to_nobody() -> None:
+    """ONNX Runtime sends telemetry to its maker by default; no stage that loads it may."""
+    stages = DOCKERFILE.split("\nFROM ")[1:]
+    loads = [stage for stage in stages if "/app" in stage]
+    assert len(loads) == 2
+    assert all("ORT_DISABLE_TELEMETRY=1" in stage for stage in loads)
 
 
 def test_the_image_has_the_locked_versions_and_no_development_tools() -> None:

@@ -62,6 +62,13 @@ def test_all_parts_run_and_postgres_not_as_root(running: Installation) -> None:
             assert Path(f"/proc/{number}").stat().st_uid != 0
 
 
+def test_the_engine_reports_to_nobody(running: Installation) -> None:
+    """ONNX Runtime sends telemetry to its maker unless this is set before it is loaded."""
+    for part in ("web", "worker", "beat"):
+        variables = Path(f"/proc/{running.process_of(part)}/environ").read_bytes().split(b"\0")
+        assert b"ORT_DISABLE_TELEMETRY=1" in variables, part
+
+
 def test_the_second_run_is_quick_and_keeps_the_passwords_to_itself(stopped: Installation) -> None:
     known = stopped.credentials()
     started = time.monotonic()
