@@ -81,7 +81,7 @@ def _train(run: TrainingRun) -> None:
     run.save(update_fields=["dataset"])
     folder = settings.MODEL_STORE / f"run-{run.pk}"
     if not folder.exists():  # it is written whole or not at all: a killed run may have got this far
-        # Brings scikit-learn and the exporter: seconds to import, for the one process that trains and only when it does.
+        # Brings scikit-learn and the exporter: seconds to import, so only where and when a model is trained.
         from ml.training.train import train
 
         train(folder, Path(release.folder), [Path(dataset.path)], say=_Progress(run))
