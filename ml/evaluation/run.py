@@ -133,11 +133,12 @@ def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> d
         "all_cases": {f"top{k}": float((ranks <= k).sum() / n_all) for k in (1, 3, 5, 10)},
         "ece": expected_calibration_error(np.array(outcomes.confidence), np.array(outcomes.correct, bool)),
         "mean_confidence": float(np.mean(outcomes.confidence)) if outcomes.confidence else None,
-        "n_skipped": len(loaded.errors) + len(loaded.unusable),
+        "n_skipped": len(loaded.errors) + len(loaded.undiagnosed),
+        "n_without_present_finding": sum(not present for present in loaded.table.present),
         "errors": [
             {"source": e.source, "line": e.line, "detail": e.detail} for e in loaded.errors[:_MOST_ERRORS]
         ],
-        "without_finding_or_diagnosis": loaded.unusable[:_MOST_ERRORS],
+        "undiagnosed": loaded.undiagnosed[:_MOST_ERRORS],
         "n_unknown_terms": loaded.unknown_terms,
         "n_candidates": len(predictor.disease_ids),
         "model": predictor.manifest.artefact_hash,

@@ -242,6 +242,6 @@ def _publications(packet: dict[str, Any]) -> tuple[str, ...]:
     found: dict[str, None] = {}
     for reference in references:
         identity = reference.get("id") if isinstance(reference, dict) else None
-        if isinstance(identity, str) and re.fullmatch(r"PMID:\s*\d+", identity):
+        if isinstance(identity, str) and re.fullmatch(r"PMID:\s*[0-9]+", identity):
             found[identity.replace(" ", "")] = None
     return tuple(found)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ml.features.graph import TermGraph
 
 PHENOTYPIC_ABNORMALITY = "HP:0000118"
-HPO_ID = re.compile(r"HP:\d{7}")
+HPO_ID = re.compile(r"HP:[0-9]{7}")
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,9 @@ class Vocabulary:
         """Live terms that HPO suggests instead of an obsolete one, as (id, label)."""
         record = self._terms.get(identity, {})
         live = [self.current(other) for other in record.get("consider", ())]
-        return tuple((other, self.label(other)) for other in live if other is not None)
+        return tuple(
+            (other, self.label(other)) for other in live if other is not None and self.is_phenotype(other)
+        )
 
     def near(self, value: str, limit: int = 5) -> tuple[tuple[str, str], ...]:
         """Findings that somebody may have meant, as (id, label), best first.
@@ -93,8 +95,8 @@ class Vocabulary:
         For a text: the labels and synonyms that share most of its groups of three letters.
         """
         text = value.strip()[:200]
-        digits = re.sub(r"\D", "", text)
-        if re.fullmatch(r"(?i)hpo?[\s:_-]*\d{1,10}|\d{5,7}", text):
+        digits = re.sub(r"[^0-9]", "", text)
+        if re.fullmatch(r"(?i)hpo?[\s:_-]*[0-9]{1,10}|[0-9]{5,7}", text):
             ids = self._near_ids(digits.zfill(7)[-7:], limit)
         else:
             ids = self._near_names(text, limit)

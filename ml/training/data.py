@@ -81,7 +81,7 @@ class LoadedCases:
     truth: list[tuple[str, ...]]
     errors: list[LineError] = field(default_factory=list)
     unknown_terms: int = 0
-    unusable: list[str] = field(default_factory=list)
+    undiagnosed: list[str] = field(default_factory=list)
 
 
 def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence[str]) -> LoadedCases:
@@ -89,7 +89,7 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
 
     Alternative and obsolete ids are replaced; ids that are no phenotypic abnormality of this release are dropped and
     counted. A finding both present and absent counts as present (packets of follow-up visits say both). A case
-    without any present finding, or without diagnosis, is unusable and listed.
+    without diagnosis is left out and listed; one without any present finding stays, as hard as it is.
     """
     numbers = {identity: i for i, identity in enumerate(diseases)}
     loaded = LoadedCases(CaseTable(np.zeros(0, np.int64), (), (), (), (), ()), [], [])
@@ -106,8 +106,8 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
         has, unknown = _terms(record.present, vocabulary)
         lacks, unknown_absent = _terms(record.absent, vocabulary)
         loaded.unknown_terms += unknown + unknown_absent
-        if not has or not record.diseases:
-            loaded.unusable.append(record.id)
+        if not record.diseases:
+            loaded.undiagnosed.append(record.id)
             continue
         loaded.ids.append(record.id)
         loaded.truth.append(record.diseases)

@@ -111,10 +111,12 @@ def _usable(loaded: LoadedCases, excluded: frozenset[str]) -> CaseTable:
     chosen = [
         case
         for case in np.flatnonzero(loaded.table.disease >= 0).tolist()
-        if excluded.isdisjoint(loaded.table.publications[case])
+        if loaded.table.present[case] and excluded.isdisjoint(loaded.table.publications[case])
     ]
     if not chosen:
-        raise TrainingError("no case has a diagnosis among the candidates: nothing to train on")
+        raise TrainingError(
+            "no case has a present finding and a diagnosis among the candidates: nothing to train on"
+        )
     return loaded.table.take(chosen)
 
 
@@ -124,7 +126,7 @@ def _case_notes(loaded: LoadedCases, used: CaseTable) -> dict[str, Any]:
         "used": len(used),
         "diseases": len(Counter(used.disease.tolist())),
         "unreadable": len(loaded.errors),
-        "without_finding_or_diagnosis": len(loaded.unusable),
+        "undiagnosed": len(loaded.undiagnosed),
         "unknown_terms": loaded.unknown_terms,
     }
 
