@@ -160,6 +160,7 @@ def end_leftovers(mark: str | None, data: Path) -> int:
     LocalError when one cannot be ended.
     """
     found = leftovers(mark, data)
+    doomed = set(found)
     count = len(found)
     # SIGINT is the fast shutdown of Postgres, and ends the others as well.
     for number, patience in ((signal.SIGINT, 3.0), (signal.SIGKILL, 5.0), (signal.SIGKILL, 5.0)):
@@ -167,11 +168,20 @@ def end_leftovers(mark: str | None, data: Path) -> int:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
         deadline = time.monotonic() + patience
-        while found and time.monotonic() < deadline:
+        while doomed and time.monotonic() < deadline:
             time.sleep(0.02)
             found = leftovers(mark, data)
-    if found:
+            doomed = {pid for pid in doomed.union(found) if not _is_gone(pid)}
+    if doomed:
         raise LocalError(
-            f"Processes of an earlier run cannot be ended: {', '.join(map(str, found))}. Restart the machine."
+            f"Processes of an earlier run cannot be ended: {', '.join(map(str, doomed))}. Restart the machine."
         )
     return count
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether it holds nothing any more. A dying process loses its environment before its sockets and files."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True

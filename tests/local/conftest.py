@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.local.installation import Installation
+from tests.local.installation import MAKE, Installation, until
 
 
 @pytest.fixture(scope="session")
@@ -16,12 +16,16 @@ def made(knowledge_dir: Path, model_dir: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def bootstrapped(tmp_path_factory: pytest.TempPathFactory, made: dict[str, str]) -> Iterator[Installation]:
-    """An installation after its first run, whose output is in `first_output`."""
+    """An installation after its first run, begun with make; what that said is in `first_output`."""
     installation = Installation(tmp_path_factory.mktemp("installation") / "var", made)
-    installation.start()
-    installation.wait_until_ready(180)
-    yield installation
-    installation.stop()
+    installation.start(*MAKE)
+    try:
+        installation.wait_until_ready(180)
+        until(lambda: "Ctrl-C stops Hoofbeat" in installation.said(), 10, "all is said")
+        installation.first_output = installation.said()
+        yield installation
+    finally:
+        installation.stop()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"^Hoofbeat is ready at (http://127\.0\.0\.1:(\d+))$", re.MULTILINE)
 RUN = (sys.executable, "-m", "config.local", "run")
+MAKE = ("make", "--silent", "run")
 # What the processes of each part are known by.
 PARTS = {
     "web": "gunicorn",
@@ -44,6 +45,7 @@ class Installation:
         self.var = var
         self.output = var.with_name(f"{var.name}.out")
         self.port = 0
+        self.first_output = ""
         self._made = made
         self.supervisor: subprocess.Popen[bytes] | None = None
 
@@ -80,10 +82,10 @@ class Installation:
         return self.supervisor.wait(seconds)
 
     def stop(self) -> int:
-        """Stop it as Ctrl-C does; returns its exit code."""
+        """Stop it as Ctrl-C does, which reaches make as well as what it runs; returns the exit code."""
         assert self.supervisor is not None
         if self.supervisor.poll() is None:
-            self.supervisor.send_signal(signal.SIGINT)
+            os.killpg(self.supervisor.pid, signal.SIGINT)
         return self.wait_for_end()
 
     def processes(self) -> dict[int, str]:
