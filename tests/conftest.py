@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from django.test.utils import setup_databases, teardown_databases
 from rest_framework.test import APIClient
 
 from apps.accounts.actors import SYSTEM, Actor
@@ -51,19 +52,19 @@ def _connect_as(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings() -> None:
-    """The owner makes the test database."""
-    _connect_as(settings.MIGRATION_DATABASE_URL)
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """The owner makes and drops the test database; in between the application's role is at work.
 
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    """From here on the application's role is at work; the owner comes back to drop the database."""
+    In place of pytest-django's fixture, which makes no database for a run whose tests all commit (`committed_db`).
+    """
     with django_db_blocker.unblock():
+        _connect_as(settings.MIGRATION_DATABASE_URL)
+        made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
         _connect_as(settings.APPLICATION_DATABASE_URL)
     yield
     with django_db_blocker.unblock():
         _connect_as(settings.MIGRATION_DATABASE_URL)
+        teardown_databases(made, verbosity=0)
 
 
 @pytest.fixture(autouse=True)

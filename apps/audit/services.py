@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
+from django.utils.translation import gettext as _
 
 from apps.audit.models import AuditEvent, Outcome
 from apps.audit.origin import Origin
@@ -45,5 +46,5 @@ def record_event(
     try:
         event.save(force_insert=True)
     except (DatabaseError, InterfaceError) as error:
-        raise Unavailable("The audit trail cannot be written, so the work was not done.") from error
+        raise Unavailable(_("The audit trail cannot be written, so the work was not done.")) from error
     return event

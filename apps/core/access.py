@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.utils.cache import add_never_cache_headers
@@ -35,11 +36,21 @@ class CapabilityRequired:
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return _to_sign_in(request)
+        _refuse_nul(request)
         self.actor.require(capability_for(self, request.method or "GET"))
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
         # On a shared ward computer the back button must not show the last colleague's patient.
         add_never_cache_headers(response)
         return response
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    """No page has a use for the character NUL, and PostgreSQL takes it in no text: 400."""
+    given = (
+        text for source in (request.GET, request.POST) for _name, texts in source.lists() for text in texts
+    )
+    if "\0" in request.path or any("\0" in text for text in given):
+        raise BadRequest("NUL in the input")
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponseBase:

@@ -6,7 +6,7 @@ from django import forms
 
 
 class StyledForm(forms.Form):
-    """A form whose fields carry Bootstrap's classes; Django marks wrong ones with `aria-invalid`, which the CSS shows."""
+    """A form whose fields carry Bootstrap's classes; the CSS shows wrong ones by Django's `aria-invalid`."""
 
     required_css_class = "required"
 

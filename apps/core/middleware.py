@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.answers import problem_answer
 from apps.core.identifiers import uuid7
@@ -16,7 +17,7 @@ from apps.core.problems import Problem, Unavailable
 logger = logging.getLogger(__name__)
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-DATABASE_DOWN = "The database did not take the work."
+DATABASE_DOWN = _("The database did not take the work.")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
@@ -64,5 +65,6 @@ class BodySizeMiddleware:
         except ValueError:
             length = 0
         if length > settings.MAX_BODY_BYTES:
-            return problem_answer(request, RequestDataTooBig(f"over {settings.MAX_BODY_BYTES} bytes"))
+            detail = _("It is over %(n)d bytes.") % {"n": settings.MAX_BODY_BYTES}
+            return problem_answer(request, RequestDataTooBig(detail))
         return self.get_response(request)

@@ -28,6 +28,11 @@ class Candidate:
     rarity: str
     probability: float
 
+    @property
+    def width(self) -> float:
+        """Of its bar, out of 100."""
+        return self.probability * 100
+
 
 @dataclass(frozen=True, slots=True)
 class Differential:
@@ -81,14 +86,14 @@ class Reasons:
 def differential_of(prediction: Prediction, diseases: dict[str, Disease]) -> Differential:
     """The whole list of `prediction`; `diseases` from `diseases_of`."""
     candidates = _candidates(prediction, diseases, len(prediction.output["ranking"]))
-    manifest = prediction.model.manifest
+    calibration = prediction.model.manifest["model"]["calibration"]
     return Differential(
         prediction=prediction,
         first=candidates[:SHOWN],
         others=candidates[SHOWN:],
         released=released_at(model=prediction.model),
         knowledge=prediction.model.knowledge_version.partition("+")[0],
-        is_calibrated=bool(manifest.get("calibration", {}).get("calibrated")),
+        is_calibrated=bool(calibration.get("calibrated")),
     )
 
 

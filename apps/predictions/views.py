@@ -195,9 +195,10 @@ class DiseaseReasons(CapabilityRequired, View):
 
     capability = Capability.PREDICTION_READ
 
-    @transaction.atomic
     def get(self, request: HttpRequest, prediction_id: UUID, disease_id: str) -> HttpResponse:
-        _prediction, explanation = explain(actor=self.actor, prediction_id=prediction_id, disease_id=disease_id)
+        _prediction, explanation = explain(
+            actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
+        )
         context = {"reasons": reasons_of(explanation), "prediction_id": prediction_id}
         template = "consultation/reasons.html" if request.htmx else "consultation/reasons_page.html"  # type: ignore[attr-defined]
         return render(request, template, context)

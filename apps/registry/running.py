@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from django.utils.translation import gettext as _
+
 from apps.core.problems import Unavailable
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import active_model
@@ -50,11 +52,11 @@ def running_model() -> Running:
         model = active_model()
         _slot.looked_at = time.monotonic()
         if model is None:
-            raise Unavailable("No model is active yet.")
+            raise Unavailable(_("No model is active yet."))
         if _slot.running is None or _slot.running.model.pk != model.pk:
             _slot.running = _load(model) or _slot.running
         if _slot.running is None:
-            raise Unavailable(f"Model {model.number} cannot be loaded.")
+            raise Unavailable(_("Model %(number)d cannot be loaded.") % {"number": model.number})
         return _slot.running
 
 
@@ -74,7 +76,7 @@ def _load(model: ModelVersion) -> Running | None:
 def _retired(folder: str, artefact_hash: str) -> Predictor:
     predictor = Predictor.load(Path(folder))
     if predictor.manifest.artefact_hash != artefact_hash:
-        raise Unavailable("The model that made this prediction is no longer in its folder.")
+        raise Unavailable(_("The model that made this prediction is no longer in its folder."))
     return predictor
 
 
@@ -85,4 +87,4 @@ def predictor_of(model: ModelVersion) -> Predictor:
     try:
         return _retired(model.folder, model.artefact_hash)
     except (CorruptArtefact, OSError) as error:
-        raise Unavailable("The model that made this prediction cannot be loaded.") from error
+        raise Unavailable(_("The model that made this prediction cannot be loaded.")) from error

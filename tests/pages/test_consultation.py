@@ -278,11 +278,3 @@ def test_another_organisations_case_is_not_found(
     assert stranger.get(reverse(f"predictions:{name}", args=[case.pk])).status_code == 404
     denied = AuditEvent.objects.latest("sequence")
     assert (denied.outcome, denied.object_ids) == ("denied", [case.pk])
-
-
-def test_queries_do_not_grow(browser: Client, case: Case, django_assert_num_queries: Any) -> None:
-    predict(browser, case)
-    for _ in range(3):
-        predict(browser, case)
-    with django_assert_num_queries(20):
-        browser.get(consultation(case))

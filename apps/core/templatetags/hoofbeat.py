@@ -15,6 +15,12 @@ register = template.Library()
 _TERM_ID = re.compile(r"HP:\d{7}")
 
 
+def _day_format() -> str:
+    """Short enough for tables; with the month in letters no one takes it for the day."""
+    # Translators: a format of Django's `date` filter: 3 May 2026
+    return _("j M Y")
+
+
 @register.simple_tag
 def moment(value: datetime | None) -> SafeString | str:
     """Local date and time; UTC on hover and for programs."""
@@ -26,8 +32,14 @@ def moment(value: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{} UTC">{}</time>',
         universal.isoformat(timespec="seconds"),
         universal.strftime("%Y-%m-%d %H:%M:%S"),
-        f"{formats.date_format(local, 'DATE_FORMAT')}, {formats.time_format(local, 'H:i')}",
+        f"{formats.date_format(local, _day_format())}, {formats.time_format(local, 'H:i')}",
     )
+
+
+@register.filter
+def day(value: datetime | None) -> str:
+    """A local date."""
+    return formats.date_format(timezone.localtime(value), _day_format()) if value else "–"
 
 
 @register.filter

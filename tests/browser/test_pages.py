@@ -1,0 +1,187 @@
+"""Every role's pages, wide and narrow, light and dark; when the server is gone; and without JavaScript."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Dialog, Route, expect
+
+from apps.accounts.roles import Role
+from apps.cases.models import Case
+from tests.browser.conftest import Visitor
+from tests.conftest import PASSWORD
+
+OF_ROLES = {
+    Role.DATA_SCIENTIST: ["/models/", "/account/"],
+    Role.PRIVACY_OFFICER: ["/retention/", "/retention/delete/"],
+    Role.AUDITOR: ["/audit/", "/audit/?since=nonsense&patient=1"],
+    Role.INTEGRATOR: ["/account/", "/account/password/"],
+}
+
+
+@pytest.mark.parametrize(("width", "language", "dark"), [(1280, "en", True), (390, "es", False)])
+def test_pages_of_the_other_roles(
+    visit: Callable[..., Visitor],
+    user_of: Callable[..., Any],
+    case_of: Any,
+    width: int,
+    language: str,
+    dark: bool,
+) -> None:
+    case_of(user_of())
+    for role, addresses in OF_ROLES.items():
+        visitor = visit(width, language, dark=dark)
+        visitor.expected.append("422")
+        visitor.sign_in(user_of(role).username, PASSWORD)
+        for number, address in enumerate(addresses):
+            visitor.goto(address)
+            visitor.look(f"{role}-{number}")
+    visitor = visit(width, language, dark=dark)
+    visitor.expected.append("404")
+    visitor.goto("/nowhere/")
+    visitor.look("problem")
+
+
+def test_a_consultation_in_the_dark(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+) -> None:
+    clinician = user_of()
+    case = case_of(clinician)
+    visitor = visit(1280, dark=True)
+    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.goto(f"/cases/{case.pk}/")
+    visitor.page.get_by_role("button", name="Predict").click()
+    visitor.page.locator("details.candidate summary").nth(1).click()
+    expect(visitor.page.get_by_text("What speaks for it")).to_be_visible()
+    visitor.look("consultation")
+
+
+def test_administration_complains_of_nothing(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any]
+) -> None:
+    visitor = visit()
+    visitor.sign_in(user_of(Role.ADMINISTRATOR).username, PASSWORD)
+    for name, address in (
+        ("index", "/admin/"),
+        ("accounts", "/admin/accounts/user/"),
+        ("new-account", "/admin/accounts/user/add/"),
+        ("roles", "/admin/auth/group/"),
+    ):
+        visitor.goto(address)
+        if name == "accounts":
+            visitor.page.locator("#result_list a").first.click()
+            visitor.page.wait_for_load_state()
+        visitor.look(f"admin-{name}")
+    visitor.page.get_by_role("link", name="My account").click()
+    expect(visitor.page.get_by_role("heading", name="API tokens")).to_be_visible()
+
+
+def test_when_the_server_is_gone_it_is_said_and_what_was_typed_stays(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+) -> None:
+    clinician = user_of()
+    case: Case = case_of(clinician)
+    visitor = visit()
+    visitor.expected += ["net::ERR_FAILED", "Failed to fetch", "502"]
+    page = visitor.page
+    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.goto(f"/cases/{case.pk}/")
+    page.locator("#finding-text").fill("malar flattening")
+    option = page.get_by_role("option").first
+    expect(option).to_be_visible()
+    page.route("**/findings/", lambda route: route.abort())
+    page.locator("#finding-text").press("Enter")
+    expect(page.get_by_role("alert").filter(has_text="The server cannot be reached.")).to_be_visible()
+    expect(page.locator("#finding-text")).to_have_value("Malar flattening")
+    assert not case.findings.filter(term_id="HP:0000272").exists()
+
+    def bad_gateway(route: Route) -> None:
+        route.fulfill(status=502, body="<html><body>Bad gateway</body></html>")
+
+    page.unroute("**/findings/")
+    page.route("**/predict/", bad_gateway)
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("alert").filter(has_text="The server cannot be reached.")).to_be_visible()
+    expect(page.get_by_text("Bad gateway")).to_have_count(0)
+
+
+def test_a_problem_of_the_server_is_shown_in_place(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+) -> None:
+    clinician = user_of()
+    case = case_of(clinician, present=(), absent=("HP:0000193",))
+    visitor = visit()
+    visitor.expected.append("422")
+    page = visitor.page
+    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.goto(f"/cases/{case.pk}/")
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_role("alert").filter(has_text="Add at least one present finding")).to_be_visible()
+    page.locator("#finding-text").fill("dolichocefaly")
+    page.get_by_role("button", name="+ present").first.click()
+    near = page.locator("#finding-problem").get_by_role("button", name="Dolichocephaly").first
+    expect(near).to_be_visible()
+    visitor.look("near")
+    near.click()
+    expect(page.locator("#findings")).to_contain_text("Dolichocephaly")
+    expect(page.locator("#finding-problem")).to_be_empty()
+    expect(page.locator("#alerts")).to_be_empty()
+
+
+def test_quick_hands_lose_nothing(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+) -> None:
+    clinician = user_of()
+    case: Case = case_of(clinician, present=(), absent=())
+    visitor = visit()
+    page = visitor.page
+    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.goto(f"/cases/{case.pk}/")
+    page.locator("#finding-text").focus()
+    for word in ("arachnodactyly", "myopia", "scoliosis", "pes planus", "ectopia lentis"):
+        # Enter comes before the suggestions do: the first of them is taken when it is there.
+        page.keyboard.type(word)
+        page.keyboard.press("Enter")
+        expect(page.locator("#finding-text")).to_have_value("")
+    expect(page.locator("#findings li")).to_have_count(5)
+    assert case.findings.count() == 5
+
+
+def test_without_javascript_the_journey_goes_on(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], knowledge: Any
+) -> None:
+    clinician = user_of()
+    visitor = visit(javascript=False)
+    page = visitor.page
+    visitor.sign_in(clinician.username, PASSWORD)
+    page.get_by_role("link", name="New case").click()
+    page.locator("#id_pseudonym").fill("PLAIN-1")
+    page.locator("#id_care").check()
+    page.locator("#finding-text").fill("aracnodactyly")
+    page.get_by_role("button", name="Add", exact=True).click()
+    page.get_by_role("button", name="Arachnodactyly").first.click()
+    page.get_by_role("button", name="Create the case").last.click()
+    page.locator("#finding-text").fill("ectopia lentis")
+    page.get_by_role("button", name="+ present").first.click()
+    expect(page.locator("#findings li")).to_have_count(2)
+    page.get_by_role("button", name="Predict").click()
+    first = page.locator("details.candidate").first
+    first.locator("summary").click()
+    first.get_by_role("link", name="What speaks for and against it").click()
+    expect(page.get_by_role("heading", name="What speaks for it")).to_be_visible()
+
+
+def test_nothing_opens_a_dialog(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+) -> None:
+    """HTML in a pseudonym stays text on every page that shows it."""
+    clinician = user_of()
+    case = case_of(clinician, pseudonym="<img src=x onerror=alert(1)>")
+    visitor = visit()
+    opened: list[Dialog] = []
+    visitor.page.on("dialog", lambda dialog: opened.append(dialog))
+    visitor.sign_in(clinician.username, PASSWORD)
+    for address in ("/cases/", f"/cases/{case.pk}/", f"/cases/{case.pk}/outcome/", "/history/"):
+        visitor.goto(address)
+    assert not opened
+    assert not visitor.complaints

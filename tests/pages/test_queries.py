@@ -1,0 +1,74 @@
+"""How many queries each page may cost, as data; more rows must not cost more."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from apps.accounts.models import User
+from apps.accounts.roles import Role
+from apps.cases.models import Case
+
+pytestmark = pytest.mark.django_db
+
+# Of these, a signed-in page costs 4 (session, account, roles, organisation) and a recorded one 3 (a transaction's two, the event).
+BUDGET = {
+    "cases:list": 9,
+    "cases:export": 7,
+    "cases:new": 4,
+    "predictions:history": 10,
+    "predictions:export": 9,
+    "predictions:consultation": 17,
+    "predictions:outcome": 12,
+    "predictions:detail": 12,
+    "predictions:reasons": 8,
+    "knowledge:disease": 7,
+    "knowledge:terms": 6,
+    "accounts:account": 5,
+    "lifecycle:models": 9,
+    "privacy:retention": 6,
+    "audit:events": 9,
+}
+ROLES = {
+    "lifecycle:models": Role.DATA_SCIENTIST,
+    "privacy:retention": Role.PRIVACY_OFFICER,
+    "audit:events": Role.AUDITOR,
+}
+
+
+@pytest.mark.parametrize("name", BUDGET)
+def test_a_page_keeps_to_its_queries_however_many_rows(
+    name: str, page: Any, user_of: Any, clinician: User, case_of: Callable[..., Case], active_model: Any
+) -> None:
+    browser = page(clinician)
+    case = case_of(clinician)
+    browser.post(reverse("predictions:predict", args=[case.pk]))
+    reader = page(user_of(ROLES[name])) if name in ROLES else browser
+    addresses = {
+        "predictions:consultation": [case.pk],
+        "predictions:outcome": [case.pk],
+        "predictions:detail": [case.predictions.get().pk],
+        "predictions:reasons": [case.predictions.get().pk, "OMIM:154700"],
+        "knowledge:disease": ["OMIM:154700"],
+    }
+    address = reverse(name, args=addresses.get(name, [])) + (
+        "?q=arachno" if name == "knowledge:terms" else ""
+    )
+    asked = count(reader, address)
+    few = len(asked)
+    for _ in range(4):
+        another = case_of(clinician)
+        browser.post(reverse("predictions:predict", args=[another.pk]))
+        browser.post(reverse("predictions:predict", args=[case.pk]))
+    assert len(count(reader, address)) == few
+    assert few <= BUDGET[name], "\n".join(query["sql"][:150] for query in asked)
+
+
+def count(browser: Client, address: str) -> list[dict[str, str]]:
+    with CaptureQueriesContext(connection) as queries:
+        assert browser.get(address).status_code == 200
+    return queries.captured_queries
