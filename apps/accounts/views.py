@@ -31,6 +31,7 @@ class SignIn(LoginView):
     """Name and password; every attempt leaves an event."""
 
     capability = PUBLIC
+    http_method_names = ["get", "head", "post"]
     template_name = "accounts/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True

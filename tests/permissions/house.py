@@ -1,0 +1,128 @@
+"""One organisation with a person of each role, real things for the addresses that take an id, and real requests."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from typing import Any
+from urllib.parse import quote
+
+from django.contrib.auth.models import Group
+from django.test import Client
+
+from apps.accounts.models import ApiToken, Organisation, User
+from apps.accounts.roles import Role
+from apps.cases.models import Case
+from apps.predictions.models import Prediction
+from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD
+
+ANONYMOUS = "anonymous"
+ROLES = (ANONYMOUS, *Role.values)
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody with a role: how he calls, and the things that addresses may ask him for by id."""
+
+    user: User | None
+    secret: str
+    organisation: Organisation
+    case: Case
+    prediction: Prediction
+    token: ApiToken
+    colleague: User
+    model_number: int
+    cookies: SimpleCookie
+    client: Client
+
+    def call(self, name: str, route: str, method: str) -> Any:
+        """The answer to a request that is made for real: with his token below /api/, with a session elsewhere."""
+        client = self.client
+        client.cookies = SimpleCookie()
+        content = BODIES.get((name, method), _nothing)(self)
+        if route.startswith("api/"):
+            headers = {"HTTP_AUTHORIZATION": f"Token {self.secret}"} if self.user else {}
+            if method == "GET":
+                return client.get(self._address(route), content, **headers)
+            return client.generic(
+                method, self._address(route), json.dumps(content), content_type="application/json", **headers
+            )
+        client.cookies = SimpleCookie({name: morsel.value for name, morsel in self.cookies.items()})
+        return getattr(client, method.lower())(self._address(route), content)
+
+    def _address(self, route: str) -> str:
+        """The route with the ids of what belongs to the caller, or of what he must not see."""
+        model = re.match(r"admin/\w+/(\w+)/", route)
+        values = {
+            "case_id": self.case.pk,
+            "prediction_id": self.prediction.pk,
+            "token_id": self.token.public_id,
+            "disease_id": MARFAN,
+            "term_id": MARFAN_FINDINGS[0],
+            "number": self.model_number,
+            "id": self.colleague.pk,
+            "content_type_id": 1,
+            "object_id": self._admin_object(model.group(1)) if model else 1,
+            "app_label": "accounts",
+            "url": "nothing",
+        }
+        route = re.sub(r"^(.*?)\^", r"\1", route).removesuffix("$")
+        route = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", route)
+        return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: quote(str(values[found.group(1)])), route)
+
+    def _admin_object(self, model: str) -> Any:
+        groups = Group.objects.order_by("pk").values_list("pk", flat=True)
+        objects = {
+            "user": self.colleague.pk,
+            "group": groups.first(),
+            "organisation": self.organisation.pk,
+            "apitoken": self.token.pk,
+        }
+        return objects.get(model, 1)
+
+
+def session_of(user: User | None) -> SimpleCookie:
+    """The cookies of somebody who is signed in, or of nobody."""
+    client = Client()
+    if user is not None:
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    return client.cookies
+
+
+def _nothing(_caller: Caller) -> dict[str, Any]:
+    return {}
+
+
+# What a request needs beside its address, so that it is the permission alone that decides.
+BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
+    ("set-language", "POST"): lambda caller: {"language": "es"},
+    ("accounts:sign-in", "POST"): lambda caller: {
+        "username": caller.colleague.username,
+        "password": PASSWORD,
+    },
+    ("accounts:account", "POST"): lambda caller: {"name": "laboratory", "days": 30},
+    ("accounts:password", "POST"): lambda caller: {
+        "old_password": PASSWORD,
+        "new_password1": "another-long-password-7",
+        "new_password2": "another-long-password-7",
+    },
+    ("cases:new", "POST"): lambda caller: {
+        "pseudonym": "permitted",
+        "sex": "female",
+        "finding": MARFAN_FINDINGS[0],
+    },
+    ("cases:edit", "POST"): lambda caller: {"age_number": 21, "age_unit": "Y", "sex": "female"},
+    ("cases:consent", "POST"): lambda caller: {"purpose": "training", "given": "yes"},
+    ("cases:share", "POST"): lambda caller: {"user": str(caller.colleague.pk)},
+    ("predictions:set-finding", "POST"): lambda caller: {"finding": "HP:0000098", "state": "present"},
+    ("predictions:remove-finding", "POST"): lambda caller: {"finding": MARFAN_FINDINGS[0]},
+    ("predictions:outcome", "POST"): lambda caller: {"outcome": "none"},
+    ("api:terms", "GET"): lambda caller: {"q": "fingers"},
+    ("api:diseases", "GET"): lambda caller: {"q": "marfan"},
+    ("api:predictions", "POST"): lambda caller: {"case": str(caller.case.pk)},
+    ("api:cases", "POST"): lambda caller: {"pseudonym": "permitted"},
+    ("api:case", "PATCH"): lambda caller: {"age": "P21Y"},
+    ("api:feedback", "POST"): lambda caller: {"prediction": str(caller.prediction.pk), "diagnosis": MARFAN},
+}

@@ -1,0 +1,178 @@
+"""The permission matrix: every route x method x role, drawn from the resolver and tried for real.
+
+`matrix.csv` says which status each role gets. A route, or a method of it, that has no row fails the suite; so does a
+row without a route. For the many alike addresses of Django admin, `*` stands in a route for any part of it and as the
+method for all of them; the most exact row holds. A method without a row must be refused to everybody.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django.test import Client
+
+from apps.accounts.actors import Actor
+from apps.accounts.models import ApiToken, Organisation, User
+from apps.accounts.permissions import capability_for
+from apps.accounts.roles import CAPABILITIES, Role
+from apps.cases.models import Case
+from apps.cases.services import record_outcome
+from apps.core.capabilities import PUBLIC
+from apps.predictions.services import predict_case
+from apps.registry.models import ModelVersion
+from config.checks import endpoints
+from tests.conftest import MARFAN
+from tests.permissions.house import ANONYMOUS, METHODS, ROLES, Caller, session_of
+
+MATRIX = Path(__file__).with_name("matrix.csv")
+_CLINICAL = (Role.CLINICIAN.value, Role.INTEGRATOR.value)
+STRAY = "DELETE"
+_REFUSED = {302, 401, 403, 404, 405}
+
+
+def _read_matrix() -> dict[tuple[str, str], dict[str, int]]:
+    with MATRIX.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return {(row["route"], row["method"]): {role: int(row[role]) for role in ROLES} for row in rows}
+
+
+ROWS = _read_matrix()
+# Django admin has addresses without a name; their pattern names them.
+ROUTES = {
+    (name if not name.endswith(":") else f"{name}{route}"): (name, route, view)
+    for name, route, view in endpoints()
+}
+
+
+def row_of(route: str, method: str) -> dict[str, int] | None:
+    """The row of a route: the most exact one that stands for it and its method (`*`: whatever the method)."""
+    fitting = [key for key in ROWS if key[1] in {method, "*"} and fnmatchcase(route, key[0])]
+    return (
+        ROWS[max(fitting, key=lambda key: (len(key[0].replace("*", "")), key[1] != "*"))] if fitting else None
+    )
+
+
+def methods_of(view: Any) -> Iterable[str]:
+    """The methods that a view's class has; of a function nothing is known, so each is tried."""
+    allowed = getattr(view, "http_method_names", [])
+    return [method for method in METHODS if method.lower() in allowed and hasattr(view, method.lower())]
+
+
+@pytest.fixture
+def callers(
+    active_model: ModelVersion,
+    organisation: Organisation,
+    user_of: Callable[..., User],
+    case_of: Callable[..., Case],
+    actor_of: Callable[[User], Actor],
+    token_of: Callable[..., tuple[ApiToken, str]],
+) -> dict[str, Caller]:
+    """Clinicians and integrators have a case of their own; everybody else is asked for a colleague's."""
+    colleague = user_of(Role.CLINICIAN)
+    # One for all, because a client's first request sets the whole site up.
+    client = Client(raise_request_exception=False)
+
+    def caller(user: User | None, owner: User) -> Caller:
+        case = case_of(owner, consents={"care": True, "training": True})
+        token, secret = token_of(user or colleague)
+        return Caller(
+            user=user,
+            secret=secret,
+            organisation=organisation,
+            case=case,
+            prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
+            token=token,
+            colleague=colleague,
+            model_number=active_model.number,
+            cookies=session_of(user),
+            client=client,
+        )
+
+    made = {ANONYMOUS: caller(None, colleague)}
+    # A retraining needs something to learn from.
+    record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
+    for role in Role.values:
+        user = user_of(role)
+        made[role] = caller(user, user if role in _CLINICAL else colleague)
+    return made
+
+
+def test_every_route_and_method_has_a_row() -> None:
+    missing = [
+        (route, method)
+        for route, (_name, _pattern, view) in ROUTES.items()
+        for method in methods_of(view)
+        if row_of(route, method) is None
+    ]
+    missing += [(route, "any") for route in ROUTES if not any(row_of(route, method) for method in METHODS)]
+    assert not missing, f"write rows in {MATRIX.name} for {missing}"
+
+
+def test_every_row_has_a_route() -> None:
+    lost = [route for route, _method in ROWS if not any(fnmatchcase(known, route) for known in ROUTES)]
+    assert not lost, f"remove from {MATRIX.name}: {lost}"
+
+
+def test_nobody_gets_more_than_his_role_names() -> None:
+    """The matrix itself is sound: whoever lacks the capability that a page declares is refused."""
+    for route, (_name, _pattern, view) in ROUTES.items():
+        for method in methods_of(view):
+            declared = capability_for(view, method) if hasattr(view, "capability") else PUBLIC
+            row = row_of(route, method)
+            if declared != PUBLIC and row is not None:
+                lacking = {role for role, granted in CAPABILITIES.items() if declared not in granted}
+                assert {row[role] for role in lacking} <= {404}, route
+                assert row[ANONYMOUS] == (401 if route.startswith("api:") else 302), route
+
+
+# One test a part and not a route: everybody and everything is made anew for each test.
+@pytest.mark.django_db
+@pytest.mark.parametrize("part", ["pages", "api", "admin"])
+def test_each_role_gets_what_the_matrix_says(part: str, callers: dict[str, Caller]) -> None:
+    wrong = [
+        fault
+        for route in ROUTES
+        if _part_of(route) == part
+        for method in _tried_methods(route)
+        for fault in _faults(route, method, callers)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def _tried_methods(route: str) -> list[str]:
+    """Those that have a row, and one that stands for all others, which the view's class lacks or treats alike."""
+    exact = [method for key, method in ROWS if key == route and method != "*"]
+    return sorted({*exact, "GET", "POST", STRAY}) if row_of(route, STRAY) else sorted({*exact, STRAY})
+
+
+def _part_of(route: str) -> str:
+    part = route.split(":")[0]
+    return part if part in {"api", "admin"} else "pages"
+
+
+def _faults(route: str, method: str, callers: dict[str, Caller]) -> Iterator[str]:
+    name, pattern, view = ROUTES[route]
+    row = row_of(route, method)
+    for role, caller in callers.items():
+        response = _tried(caller, name, pattern, method)
+        status = response.status_code
+        if row is None and status not in _REFUSED:
+            yield f"{route} {method} as {role}: {status}, but the matrix has no such row"
+        elif row is not None and status != row[role]:
+            yield f"{route} {method} as {role}: {status} instead of {row[role]}"
+        if role == ANONYMOUS and status == 302 and getattr(view, "capability", "") != PUBLIC:
+            target = response.headers["Location"]
+            if not target.startswith(("/account/sign-in/", "/admin/")):
+                yield f"{route} {method} as {role}: led to {target} instead of the sign-in"
+
+
+def _tried(caller: Caller, name: str, pattern: str, method: str) -> Any:
+    """The answer, with everything undone that the request did."""
+    with transaction.atomic():
+        response = caller.call(name, pattern, method)
+        transaction.set_rollback(True)
+    return response
