@@ -105,7 +105,7 @@ class Postgres:
                     f"--pwfile=/proc/self/fd/{password}", "--encoding=UTF8", "--locale=C.UTF-8",
                     "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums",
                 ],
-                self._environment(), fresh, self._account, files=(password,), death_signal=signal.SIGKILL,
+                self._environment(), fresh, self._account, files=(password,),
             )  # fmt: skip
             with self.log.open("ab") as output:
                 code = command.start(output).wait()

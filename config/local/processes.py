@@ -29,14 +29,18 @@ def die_with_parent(number: int, parent: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to execute and how: `account` None is our own, `death_signal` is sent when the supervisor dies."""
+    """What to execute and how: `account` None is our own, `death_signal` is sent when the supervisor dies.
+
+    SIGKILL for whatever keeps nothing itself: a Celery that wants to say goodbye to a broker that dies beside it
+    waits for ever.
+    """
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     account: Account | None = None
     files: Sequence[int] = ()
-    death_signal: signal.Signals = signal.SIGTERM
+    death_signal: signal.Signals = signal.SIGKILL
 
     def start(self, output: IO[bytes] | int | None) -> subprocess.Popen[bytes]:
         """Start it in a session of its own: Ctrl-C reaches the supervisor alone, which stops in order."""

@@ -88,9 +88,7 @@ def worker(log: Path, variables: Mapping[str, str]) -> Part:
         name="worker",
         log=log,
         # The system checks were the web server's (config/gunicorn.py); they import every view, which costs a second.
-        prepare=lambda: Command(
-            arguments, {**variables, "CELERY_SKIP_CHECKS": "1"}, ROOT, death_signal=signal.SIGQUIT
-        ),
+        prepare=lambda: Command(arguments, {**variables, "CELERY_SKIP_CHECKS": "1"}, ROOT),
         is_ready=_ping(variables["BROKER_URL"]),
         stop=((signal.SIGTERM, 8.0), (signal.SIGQUIT, 4.0)),
     )

@@ -59,7 +59,12 @@ class Valkey:
         with open(os.open(configuration, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(_CONFIGURATION.format(host=HOST, port=self.port, password=self._password))
         environment = {"PATH": os.defpath, "TZ": "UTC", "LC_ALL": "C.UTF-8", MARK: self._mark}
-        return Command([str(get_binary_path()), configuration.name], environment, self.folder)
+        return Command(
+            [str(get_binary_path()), configuration.name],
+            environment,
+            self.folder,
+            death_signal=signal.SIGTERM,
+        )
 
     def is_ready(self) -> bool:
         """Whether it answers a ping; it does not while it still reads its file."""
