@@ -99,7 +99,10 @@ consider: HP:0000210
 consider: HP:0000220
 """
 
-HEADER = "database_id\tdisease_name\tqualifier\thpo_id\treference\tevidence\tonset\tfrequency\tsex\tmodifier\taspect\tbiocuration"
+COLUMNS = (
+    "database_id", "disease_name", "qualifier", "hpo_id", "reference", "evidence", "onset", "frequency", "sex",
+    "modifier", "aspect", "biocuration",
+)  # fmt: skip
 
 # disease, name, NOT, term, references, frequency, aspect
 ROWS = [
@@ -121,7 +124,7 @@ ROWS = [
 
 def hpoa(rows: list[tuple[str, ...]] | None = None) -> str:
     """The text of phenotype.hpoa."""
-    lines = ["#description: by hand", "#version: 2024-02-29", HEADER]
+    lines = ["#description: by hand", "#version: 2024-02-29", "\t".join(COLUMNS)]
     for disease, name, negated, term, references, frequency, aspect in ROWS if rows is None else rows:
         lines.append(
             "\t".join(
