@@ -12,7 +12,7 @@ LOCAL := $(BIN)/python -m config.local
 BESIDE_SERVERS := $(LOCAL) python --
 PAGES := $(wildcard templates)
 
-.PHONY: help setup run test lint format lock
+.PHONY: help setup run test lint lint-code lint-floors lint-types lint-migrations lint-templates format lock
 .DEFAULT_GOAL := help
 
 help:
@@ -32,12 +32,23 @@ run: setup
 test: setup
 	@exec $(LOCAL) test -- $(ARGS)
 
-lint: setup
+# `make --keep-going lint` goes on after a failed one.
+lint: lint-code lint-floors lint-types lint-migrations lint-templates
+
+lint-code: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-floors: setup
 	$(BIN)/lint-imports
+
+lint-types: setup
 	$(BESIDE_SERVERS) -m mypy
+
+lint-migrations: setup
 	$(BESIDE_SERVERS) manage.py makemigrations --check --dry-run
+
+lint-templates: setup
 	$(BIN)/djlint --lint --check --quiet $(PAGES)
 
 format: setup
