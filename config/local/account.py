@@ -85,7 +85,7 @@ def _runs(folder: Path, account: Account | None) -> bool:
         for arguments in (
             [folder / "bin" / "postgres", "-V"],
             [folder / "bin" / "initdb", "-V"],
-            ["cat", folder / "share" / "postgres.bki", folder / "lib" / "dict_snowball.so"],
+            [Path("cat"), folder / "share" / "postgres.bki", folder / "lib" / "dict_snowball.so"],
         ):
             subprocess.run(
                 arguments,

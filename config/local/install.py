@@ -40,7 +40,7 @@ def _use_a_suitable_python():
         return
     for minor in range(NEWEST[1], OLDEST[1] - 1, -1):
         other = shutil.which(f"python3.{minor}")
-        if other and subprocess.call([other, "-c", ""], stderr=subprocess.DEVNULL) == 0:
+        if other and _succeeds([other, "-c", ""]):
             os.execv(other, [other, "-I", str(Path(__file__).resolve())])  # noqa: S606
     raise InstallError(
         f"Hoofbeat needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}, and {sys.executable} is "
@@ -86,9 +86,9 @@ def _make_environment():
         words = ["install", "--quiet", "--require-hashes", "--no-deps", "-r", str(pinned)]
         if uv:
             command = [uv, "pip", *words, "--python", str(PYTHON)]
-        elif subprocess.call([str(PYTHON), "-m", "ensurepip", "--default-pip"], **_QUIET) == 0:
+        elif _succeeds([str(PYTHON), "-m", "ensurepip", "--default-pip"]):
             command = [str(PYTHON), "-m", "pip", *words]
-        elif subprocess.call([sys.executable, "-m", "pip", "--version"], **_QUIET) == 0:
+        elif _succeeds([sys.executable, "-m", "pip", "--version"]):
             command = [sys.executable, "-m", "pip", "--python", str(PYTHON), *words]
         else:
             raise InstallError(
@@ -99,7 +99,8 @@ def _make_environment():
             raise InstallError("uv could not be installed (see above); is the package registry reachable?")
 
 
-_QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+def _succeeds(command):
+    return subprocess.call(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
 
 
 def _locked(name):
