@@ -81,12 +81,13 @@ def _wheel_files(distribution: importlib.metadata.Distribution) -> dict[str, int
 
 def _runs(folder: Path, account: Account | None) -> bool:
     """Try it as that account: it must start, and read what initdb and the server read."""
+    commands: tuple[list[str | Path], ...] = (
+        [folder / "bin" / "postgres", "-V"],
+        [folder / "bin" / "initdb", "-V"],
+        ["cat", folder / "share" / "postgres.bki", folder / "lib" / "dict_snowball.so"],
+    )
     try:
-        for arguments in (
-            [folder / "bin" / "postgres", "-V"],
-            [folder / "bin" / "initdb", "-V"],
-            [Path("cat"), folder / "share" / "postgres.bki", folder / "lib" / "dict_snowball.so"],
-        ):
+        for arguments in commands:
             subprocess.run(
                 arguments,
                 check=True,

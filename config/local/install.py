@@ -61,16 +61,17 @@ def _is_installed():
 
 
 def _is_usable():
-    """Whether `.venv` is an environment that can be brought up to date rather than made anew."""
+    """Whether `.venv` can be brought up to date: an installation ended well in it, here, with a Python that runs."""
     try:
+        where = STAMP.read_text().split(" ", 1)[1:]
         shown = subprocess.check_output(
-            [str(PYTHON), "-c", "import sys; print(sys.version_info[0], sys.version_info[1], sys.prefix)"],
+            [str(PYTHON), "-c", "import sys; print(sys.version_info[0], sys.version_info[1])"],
             stderr=subprocess.DEVNULL,
         )
     except (OSError, subprocess.CalledProcessError):
         return False
-    major, minor, prefix = shown.decode().strip().split(" ", 2)
-    return _suits((int(major), int(minor))) and prefix == str(VENV) and (VENV / "bin" / "uv").exists()
+    version = tuple(int(number) for number in shown.split())
+    return where == [str(VENV)] and _suits(version) and (VENV / "bin" / "uv").exists()
 
 
 def _make_environment():
@@ -115,12 +116,21 @@ def _locked(name):
 
 def _install():
     _say("Installing the locked packages ...")
+    # While packages change there is no stamp: after an interruption nobody knows what is whole.
+    before = STAMP.read_text() if STAMP.exists() else None
+    if before:
+        STAMP.unlink()
     uv = str(VENV / "bin" / "uv")
     code = subprocess.call(
         [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(PYTHON), str(LOCK)], cwd=str(ROOT)
     )
+    if code > 0 and before:
+        STAMP.write_text(before)  # uv refused before it changed anything
     if code != 0:
-        raise InstallError("The packages could not be installed (see above). What is there stays; try again.")
+        raise InstallError(
+            "The packages could not be installed (see above); is the package registry reachable?"
+        )
+    STAMP.write_text(_key())
 
 
 def main():
@@ -134,7 +144,6 @@ def main():
             if not _is_usable():
                 _make_environment()
             _install()
-            STAMP.write_text(_key())
     except InstallError as error:
         sys.stderr.write(f"{error}\n")
         return 1
