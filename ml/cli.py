@@ -11,21 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.serving import CorruptArtefact, InvalidInput, Prediction, Predictor, Query
-from ml.serving.phenopacket import CaseFileError
+from ml.errors import EngineError
+from ml.serving import InvalidInput, Prediction, Predictor, Query
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = _parser().parse_args(arguments)
-    from ml.export.parity import ParityError
-    from ml.folders import OutputError
-    from ml.knowledge import KnowledgeError
-    from ml.training.train import TrainingError
-
     try:
         return int(options.run(options))
-    except (KnowledgeError, CaseFileError, CorruptArtefact, OutputError, TrainingError, ParityError) as error:
+    except EngineError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

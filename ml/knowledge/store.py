@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ml.errors import EngineError
 from ml.knowledge.model import Annotation, Disease, Synonym, Term
 
 FORMAT = 1
@@ -22,7 +23,7 @@ DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.tsv.gz"
 
 
-class KnowledgeError(ValueError):
+class KnowledgeError(EngineError, ValueError):
     """The folder is missing, damaged or of another format; the message says which file, and what to do."""
 
 

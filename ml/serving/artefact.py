@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.errors import EngineError
 from ml.features.cases import CaseTable
 from ml.features.evidence import COLUMNS, AnnotationTable
 
@@ -27,7 +28,7 @@ CASES = "cases.npz"
 REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES})
 
 
-class CorruptArtefact(ValueError):
+class CorruptArtefact(EngineError, ValueError):
     """The folder is no bundle, or its files are not those that its manifest names; the message says which."""
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
+from ml.errors import EngineError
+
 _SEXES = {"FEMALE": "female", "MALE": "male", "OTHER_SEX": "other", "UNKNOWN_SEX": "unknown"}
 _SUFFIXES = (".json", ".jsonl", ".ndjson", ".json.gz", ".jsonl.gz", ".ndjson.gz")
 
@@ -18,7 +20,7 @@ class PacketError(ValueError):
     """The object is no usable phenopacket; the message names the field, what is wrong and what was expected."""
 
 
-class CaseFileError(ValueError):
+class CaseFileError(EngineError, ValueError):
     """The file or folder cannot be read at all; the message says why."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ml.errors import EngineError
 from ml.export.bundle import bundle_files, write_bundle
 from ml.export.parity import Parity, check_parity
 from ml.features.cases import CaseTable
@@ -25,7 +26,7 @@ from ml.training.simulate import simulated_cases
 N_PARITY_CASES = 1000
 
 
-class TrainingError(ValueError):
+class TrainingError(EngineError, ValueError):
     """The model cannot be trained from this input; the message says why."""
 
 
