@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from config.local.errors import LocalError
 
-# A first run writes some 200 MB (write-ahead log, knowledge, model); a later one appends.
+# A first run writes some 370 MB (database with its write-ahead log, model, knowledge); a later one appends.
 ROOM_TO_START = 500 * 1024**2
 ROOM_TO_GO_ON = 100 * 1024**2
 SECRETS = ("secret_key", "superuser_password", "owner_password", "app_password", "broker_password")
