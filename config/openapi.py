@@ -12,7 +12,7 @@ from apps.core.rest import Operation
 
 MEDIA_TYPE = "application/problem+json"
 _ALWAYS = (404, 406, 422, 429, 503)
-_WITH_BODY = (400, 413, 415)
+_WITH_BODY = (400, 411, 413, 415)
 _MEANINGS = {
     400: "The body is not JSON.",
     401: "No token, or one that is unknown, revoked or expired, or whose account is inactive.",
@@ -20,6 +20,7 @@ _MEANINGS = {
     404: "There is no such thing that the caller may see; or his roles do not allow this operation.",
     406: "`Accept` asks for something else than JSON.",
     409: "The state of things does not allow it now.",
+    411: "The body came in chunks, without `Content-Length`.",
     413: "The body is over 1 MB.",
     415: "The body is something else than JSON.",
     422: "The input was understood but cannot be used; `errors` lists everything that is wrong.",

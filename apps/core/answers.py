@@ -7,7 +7,15 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
-from apps.core.problems import Conflict, Denied, FieldError, Forbidden, InvalidInput, Unavailable
+from apps.core.problems import (
+    Conflict,
+    Denied,
+    FieldError,
+    Forbidden,
+    InvalidInput,
+    LengthRequired,
+    Unavailable,
+)
 
 API_PREFIX = "/api/"
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
@@ -16,6 +24,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Forbidden, 403),
     (Conflict, 409),
     (Unavailable, 503),
+    (LengthRequired, 411),
     (RequestDataTooBig, 413),
 )
 
@@ -76,6 +85,7 @@ def titles() -> dict[int, str]:
         405: _("This address does not take that method"),
         406: _("Only JSON is spoken here"),
         409: _("This cannot be done now"),
+        411: _("Say how long the request is: send Content-Length"),
         413: _("The request is too large"),
         415: _("Send JSON: Content-Type: application/json"),
         422: _("The input cannot be used"),

@@ -1,6 +1,7 @@
 """Reading JSON that may be hostile."""
 
 import json
+from collections import Counter
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext as _
@@ -29,8 +30,7 @@ class StrictJSONParser(JSONParser):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in members if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _value in pairs).items() if count > 1)
         raise ParseError(
             _("Malformed JSON: %(name)s stands twice in one object.") % {"name": json.dumps(twice[:80])}
         )

@@ -50,6 +50,12 @@ class Forbidden(Problem):
     title = "This is not allowed"
 
 
+class LengthRequired(Problem):
+    """A body whose length was not said, which could only be judged by reading it: 411."""
+
+    title = "Say how long the body is"
+
+
 class Unavailable(Problem):
     """A part that the work needs is down: 503, and nothing was kept."""
 

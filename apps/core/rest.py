@@ -1,5 +1,6 @@
 """What every operation of the REST API shares: strict input, and cursor pages."""
 
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -20,6 +21,8 @@ from apps.core.paging import CursorPage, cursor_page
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 200
 _LONGEST_NAME = 80
+# The answer to a body of a megabyte must not be many.
+_MOST_UNKNOWN = 20
 
 
 class Input(serializers.Serializer):
@@ -29,11 +32,8 @@ class Input(serializers.Serializer):
         if not isinstance(data, dict):
             return super().to_internal_value(data)
         hint = _("There is no such member here; there are: %(known)s.") % {"known": ", ".join(self.fields)}
-        unknown = {
-            name[:_LONGEST_NAME]: [ErrorDetail(hint, "unknown_member")]
-            for name in data
-            if name not in self.fields
-        }
+        strange = islice((name for name in data if name not in self.fields), _MOST_UNKNOWN)
+        unknown = {name[:_LONGEST_NAME]: [ErrorDetail(hint, "unknown_member")] for name in strange}
         try:
             value = super().to_internal_value(data)
         except ValidationError as error:

@@ -139,7 +139,7 @@ def get_term(*, term_id: str) -> Term:
 
 def get_disease(*, disease_id: str) -> Disease:
     """One disease; raises Denied (not found) for an unknown id."""
-    disease = Disease.objects.filter(id=disease_id).first()
+    disease = Disease.objects.filter(id=disease_id).first() if "\0" not in disease_id else None
     if disease is None:
         raise Denied("disease.read", "disease")
     return disease

@@ -140,6 +140,29 @@ def test_a_body_over_one_megabyte_is_413(client: ContractClient) -> None:
     assert response.status_code == 413
 
 
+def test_a_body_of_unknown_length_is_411(client: ContractClient) -> None:
+    response = client.generic("POST", PREDICTIONS, b"", HTTP_TRANSFER_ENCODING="chunked")
+    assert response.status_code == 411
+
+
+def test_a_forgotten_slash_keeps_method_and_body(client: ContractClient) -> None:
+    assert client.post(PREDICTIONS.rstrip("/"), BODY).status_code == 308
+    assert client.post(PREDICTIONS.rstrip("/"), BODY, follow=True).status_code == 201
+
+
+def test_a_huge_mistake_gets_a_small_answer(client: ContractClient) -> None:
+    for body in (
+        {"findings": {"present": [0] * 300_000}},
+        {f"m{number}": 0 for number in range(60_000)},
+    ):
+        response = client.post(PREDICTIONS, body)
+        assert response.status_code == 422
+        assert len(response.content) < 20_000
+    twice = ", ".join(f'"m{number}": 0' for number in range(60_000))
+    response = client.generic("POST", PREDICTIONS, f'{{{twice}, "m1": 0}}', content_type="application/json")
+    assert response.status_code == 400
+
+
 def test_another_type_than_json_is_415(client: ContractClient) -> None:
     assert client.generic("POST", PREDICTIONS, b"a=1", content_type="text/plain").status_code == 415
     assert client.post(PREDICTIONS, {"sex": "female"}, format="multipart").status_code == 415

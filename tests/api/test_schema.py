@@ -48,7 +48,7 @@ def test_it_is_openapi_3_1_and_names_every_route() -> None:
 def test_every_operation_says_what_can_go_wrong() -> None:
     for path, method, operation in operations():
         expected = {"401", "404", "406", "422", "429", "503"} | (
-            {"400", "413", "415"} if method != "get" else set()
+            {"400", "411", "413", "415"} if method != "get" else set()
         )
         described = operation["responses"]
         assert expected <= set(described), (path, method)

@@ -1,16 +1,19 @@
 """How findings, age and sex come in."""
 
+from typing import Any
+
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.cases.models import Sex
 from apps.core.rest import Input, TextField
+from ml.serving.query import MOST_FINDINGS
 
 _TERM_IDS = {
     "type": "array",
     "items": {"type": "string", "pattern": "^HP:[0-9]{7}$"},
-    "maxItems": 500,
+    "maxItems": MOST_FINDINGS,
 }
 
 
@@ -28,6 +31,17 @@ class FindingsInput(Input):
     absent = TermIdsField(
         required=False, help_text=_("HPO ids of findings that were looked for and are absent")
     )
+
+    def to_internal_value(self, data: Any) -> Any:
+        # Counted before each is looked at, so that the answer to a hundred thousand findings is one sentence.
+        lists = [data.get(state) for state in ("present", "absent")] if isinstance(data, dict) else []
+        count = sum(len(found) for found in lists if isinstance(found, list))
+        if count > MOST_FINDINGS:
+            detail = _("%(count)d findings; at most %(most)d were expected")
+            raise serializers.ValidationError(
+                detail % {"count": count, "most": MOST_FINDINGS}, "too_many_findings"
+            )
+        return super().to_internal_value(data)
 
 
 @extend_schema_field({"type": ["string", "null"], "enum": [*Sex.values, None]})
