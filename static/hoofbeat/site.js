@@ -93,7 +93,8 @@
       if (!event.detail.successful && !input.value) {
         input.value = label;
       }
-      once.remove();
+      // Not yet: what else htmx says of this request bubbles up from here.
+      setTimeout(() => once.remove());
     });
     htmx.process(once);
     once.requestSubmit();

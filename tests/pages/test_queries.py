@@ -15,7 +15,8 @@ from apps.cases.models import Case
 
 pytestmark = pytest.mark.django_db
 
-# Of these, a signed-in page costs 4 (session, account, roles, organisation) and a recorded one 3 (a transaction's two, the event).
+# Of these, a signed-in page costs 4 (session, account, roles, organisation), a recorded one 3 more (a transaction's
+# two, the event).
 BUDGET = {
     "cases:list": 9,
     "cases:export": 7,

@@ -14,6 +14,7 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.accounts.roles import Role
 from apps.audit.models import AuditEvent
+from apps.audit.views import PAGE_SIZE
 from apps.cases.models import Case
 from apps.cases.services import record_outcome
 from apps.lifecycle.models import TrainingRun
@@ -96,7 +97,7 @@ def test_a_training_is_queued_and_watched_until_its_end(
     assert queue.sent == [str(run.pk)]
     run.begin()
     run.report(40, "exporting to ONNX")
-    text = browser.get("/models/").content.decode()
+    text = " ".join(browser.get("/models/").content.decode().split())
     assert 'hx-trigger="every 2s"' in text
     assert '<progress max="100" value="40"' in text
     assert "writing the model" in text
@@ -143,7 +144,7 @@ def test_deleting_what_is_due_asks_once_more(
     assert list(Case.objects.values_list("pk", flat=True)) == [kept.pk]
     text = browser.get("/retention/").content.decode()
     assert "Nothing to do." in text
-    assert '<td class="number">1</td>' in text
+    assert text.count(' class="number">1</td>') == 2
 
 
 # --- auditor --------------------------------------------------------------------------------------------------
@@ -202,14 +203,12 @@ def test_reading_and_exporting_the_trail_leave_one_event_each(page: Any, user_of
     assert AuditEvent.objects.latest("sequence").action == "audit.export"
 
 
-def test_pages_of_the_trail_follow_each_other(
-    page: Any, user_of: Any, clinician: User, case_of: Any, page_size: int = 50
-) -> None:
-    for _ in range(page_size + 5):
+def test_pages_of_the_trail_follow_each_other(page: Any, user_of: Any, clinician: User, case_of: Any) -> None:
+    for _ in range(PAGE_SIZE + 5):
         case_of(clinician, present=(), absent=())
     browser = page(user_of(Role.AUDITOR))
     first = browser.get("/audit/?action=case.create")
-    assert len(first.context["rows"]) == page_size
+    assert len(first.context["rows"]) == PAGE_SIZE
     older = first.context["page"].older
     assert f"?action=case.create&amp;before={older}" in first.content.decode()
     second = browser.get(f"/audit/?action=case.create&before={older}")
@@ -242,8 +241,10 @@ def test_the_history_is_filtered_and_exported(
 ) -> None:
     browser = page(clinician)
     today = timezone.localdate()
-    for query, found in (("", 1), ("?q=h-1", 1), ("?q=zzz", 0), ("?mine=on", 1), (f"?since={today + timedelta(days=1)}", 0),
-                         (f"?until={today}", 1), ("?since=nonsense", 1)):  # fmt: skip
+    tomorrow = today + timedelta(days=1)
+    expected = {"": 1, "?q=h-1": 1, "?q=zzz": 0, "?mine=on": 1, "?since=nonsense": 1}
+    expected |= {f"?since={tomorrow}": 0, f"?until={today}": 1}
+    for query, found in expected.items():
         assert len(browser.get(f"/history/{query}").context["rows"]) == found, query
     event = AuditEvent.objects.latest("sequence")
     assert (event.action, event.patient_ids) == ("prediction.list", [predicted.patient_id])
