@@ -7,7 +7,7 @@
 import io
 import re
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -35,7 +35,7 @@ _CALL = re.compile(r"\b(?:gettext|ngettext|pgettext|npgettext)\(")
 
 def extract_template(
     file: BinaryIO, keywords: Any, comment_tags: Any, options: Any
-) -> Generator[tuple[int, str, Any, list[str]], None, None]:
+) -> Iterator[tuple[Any, ...]]:
     """Babel's extraction method for Django templates: Django itself turns them into calls of gettext."""
     text = templatize(file.read().decode())
     for number, line in enumerate(text.splitlines(), start=1):

@@ -1,5 +1,6 @@
 """What auditors ask of the trail."""
 
+from typing import Any
 from uuid import UUID
 
 from django import forms
@@ -9,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.audit.models import Outcome
 from apps.core.forms import StyledForm
 
-OUTCOMES = {Outcome.OK: _("done"), Outcome.DENIED: _("denied"), Outcome.FAILED: _("failed")}
+OUTCOMES: dict[str, Any] = {Outcome.OK: _("done"), Outcome.DENIED: _("denied"), Outcome.FAILED: _("failed")}
 
 
 def _day() -> forms.DateInput:
