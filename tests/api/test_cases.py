@@ -109,7 +109,8 @@ def test_a_case_stays_sound_as_a_whole(client: ContractClient) -> None:
     case_id = client.post(CASES, BODY).json()["id"]
     response = client.patch(address(case_id), {"findings": {"absent": ["HP:0001166"]}})
     assert errors_of(response) == [("findings.absent[0]", "contradictory")]
-    assert errors_of(client.patch(address(case_id), {})) == [("body", "nothing_given")]
+    for nothing in ({}, {"findings": {}}, {"consent": {}, "findings": {}}):
+        assert errors_of(client.patch(address(case_id), nothing)) == [("body", "nothing_given")]
     assert Finding.objects.filter(case_id=case_id, is_present=False).count() == 1
 
 

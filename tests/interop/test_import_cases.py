@@ -90,11 +90,11 @@ def test_a_bad_line_is_named_and_the_others_go_on(
         packet("good"),
         "{not json",
         {"id": "no findings"},
-        packet("only unknown ones", ["HP:9999999"]),
+        packet("second try", ["HP:9999999"]),
         packet("x" * 81),
         packet("nul\0"),
         [],
-        packet("also good"),
+        packet("second try"),
     )
     said = run(path, "--predict", "--as", clinician.username)
     assert "2 cases and 2 predictions" in said

@@ -60,7 +60,7 @@ class CaseChange(Input):
     consent = ConsentInput(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
+        if all(value == {} for value in attrs.values()):
             raise serializers.ValidationError(_("Say what is to change."), "nothing_given")
         return attrs
 

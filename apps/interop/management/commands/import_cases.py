@@ -66,9 +66,9 @@ class Command(BaseCommand):
             self._import_all(file, limit, actor, tally, predict, outcomes)
         except CaseFileError as error:
             raise CommandError(str(error)) from error
-        except (Unavailable, DatabaseError, InterfaceError) as error:
+        except (Unavailable, DatabaseError, InterfaceError, KeyboardInterrupt) as error:
             self.stdout.write(_summary(tally, time.monotonic() - started))
-            raise CommandError(f"Stopped, and what was imported stays: {error}".strip()) from error
+            raise CommandError(f"Stopped; what was imported stays. {error}".strip()) from error
         self.stdout.write(_summary(tally, time.monotonic() - started))
         if not tally.usable:
             raise CommandError(f"{file} holds no case that could be imported.")
@@ -84,8 +84,7 @@ class Command(BaseCommand):
                     self._report(packet, packet.detail)
                 elif packet.id.strip() in taken:
                     tally.there_already += 1
-                else:
-                    self._import(packet, actor, tally, predict, outcomes)
+                elif self._import(packet, actor, tally, predict, outcomes):
                     taken.add(packet.id.strip())
                 progress.show(tally)
                 if limit is not None and tally.usable >= limit:
@@ -93,19 +92,20 @@ class Command(BaseCommand):
 
     def _import(
         self, packet: PacketCase, actor: Actor, tally: "_Tally", predict: bool, outcomes: bool
-    ) -> None:
+    ) -> bool:
         try:
             imported = import_packet(actor=actor, packet=packet, predict=predict, with_outcome=outcomes)
         except InvalidInput as error:
             tally.unusable += 1
             self._report(packet, str(error))
-            return
+            return False
         tally.imported += 1
         tally.predicted += imported.prediction_id is not None
         tally.replaced += imported.n_replaced
         tally.dropped += imported.n_dropped
         if imported.remarks:
             self._report(packet, "; ".join(imported.remarks))
+        return True
 
     def _report(self, where: PacketCase | LineError, detail: str) -> None:
         tqdm.write(f"{where.source} line {where.line}: {detail}", file=sys.stderr)
@@ -131,6 +131,7 @@ class _Progress:
     def __init__(self, stdout: Any, limit: int | None) -> None:
         self._stdout = stdout
         self._bar = tqdm(total=limit, unit=" cases", disable=not sys.stderr.isatty())
+        self._said = 0
 
     def __enter__(self) -> "_Progress":
         return self
@@ -141,7 +142,8 @@ class _Progress:
     def show(self, tally: _Tally) -> None:
         done = tally.usable
         if self._bar.disable:
-            if tally.imported and tally.imported % _EVERY == 0:
+            if tally.imported >= self._said + _EVERY:
+                self._said = tally.imported
                 self._stdout.write(f"{tally.imported} cases imported")
         elif done > self._bar.n:
             self._bar.update(done - self._bar.n)
