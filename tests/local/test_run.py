@@ -57,15 +57,22 @@ def test_the_engine_reports_to_nobody(running: Installation) -> None:
 
 
 def test_a_later_run_is_quick(stopped: Installation) -> None:
-    """At most 8 seconds. The best of three: other work on the machine may hold one up."""
-    seconds = []
-    while not seconds or (min(seconds) > 8.0 and len(seconds) < 3):
-        stopped.stop()
-        started = time.monotonic()
-        stopped.start()
-        stopped.wait_until_ready()
-        seconds.append(time.monotonic() - started)
-    assert min(seconds) <= 8.0, seconds
+    """At most 8 seconds, less the time for which other work on the machine had its processors."""
+    cores = len(os.sched_getaffinity(0))
+    busy, started = busy_seconds(), time.monotonic()
+    stopped.start()
+    stopped.wait_until_ready()
+    elapsed = time.monotonic() - started
+    others = max(0.0, busy_seconds() - busy - stopped.cpu_seconds())
+    assert elapsed - others / cores <= 8.0, (
+        f"{elapsed:.1f} s, and others used {others:.1f} s of {cores} processors"
+    )
+
+
+def busy_seconds() -> float:
+    """What all processors of the machine have worked since it was started."""
+    user, nice, system, _idle, _wait, irq, softirq = Path("/proc/stat").read_text().split()[1:8]
+    return sum(map(int, (user, nice, system, irq, softirq))) / os.sysconf("SC_CLK_TCK")
 
 
 def test_a_later_run_keeps_the_passwords_to_itself(stopped: Installation) -> None:
