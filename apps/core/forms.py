@@ -8,8 +8,6 @@ from django import forms
 class StyledForm(forms.Form):
     """A form whose fields carry Bootstrap's classes; the CSS shows wrong ones by Django's `aria-invalid`."""
 
-    required_css_class = "required"
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)

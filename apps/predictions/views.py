@@ -117,7 +117,7 @@ class SetFinding(_FindingAct):
             return answer
         is_present = request.POST.get("state") != "absent"
         case = set_finding(actor=self.actor, case_id=case_id, term_id=found, is_present=is_present)
-        return self.answer(request, case, changed=found)
+        return self.answer(request, case)
 
     def _finding(self, term_id: str, text: str) -> str | FieldError:
         if term_id:

@@ -155,6 +155,17 @@ def test_reasons_show_frequency_and_linked_sources(browser: Client, case: Case) 
     assert actions()[len(before) :] == ["prediction.explain"]
 
 
+def test_of_many_sources_the_first_are_shown_and_the_others_counted(browser: Client, case: Case) -> None:
+    prediction = predict(browser, case)
+    loeys_dietz_2 = "OMIM:610168"
+    text = browser.get(
+        reverse("predictions:reasons", args=[prediction.pk, loeys_dietz_2]), headers=HTMX
+    ).content.decode()
+    sources = re.findall(r'class="evidence-source">(.*?)</span>\s*</li>', text, re.S)
+    assert max(source.count("<a ") for source in sources) == 4
+    assert re.search(r"and \d+ more", text)
+
+
 def test_reasons_are_a_page_without_javascript(browser: Client, case: Case) -> None:
     prediction = predict(browser, case)
     text = browser.get(reverse("predictions:reasons", args=[prediction.pk, MARFAN])).content.decode()

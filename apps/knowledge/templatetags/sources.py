@@ -1,16 +1,43 @@
 """Where a statement comes from, how often it holds, and how common a disease is, in words."""
 
+from collections.abc import Sequence
+
 from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.knowledge.references import source_address
 
 register = template.Library()
-register.filter("source_address", source_address)
 
 
-@register.filter
-def source_name(reference: str) -> str:
+@register.simple_tag
+def source_links(references: Sequence[str], most: int | None = None) -> SafeString | str:
+    """`references` as links, parted by commas; of more than `most` the others are only counted."""
+    shown = references if most is None else references[:most]
+    links = format_html_join(", ", "{}", ((_link(reference),) for reference in shown))
+    hidden = len(references) - len(shown)
+    if not hidden:
+        return links
+    return format_html("{} {}", links, ngettext("and %(n)d more", "and %(n)d more", hidden) % {"n": hidden})
+
+
+def _link(reference: str) -> SafeString | str:
+    address = source_address(reference)
+    if not address:
+        return reference
+    return format_html(
+        '<a class="source" href="{}" target="_blank" rel="noopener noreferrer">{}'
+        '<span class="visually-hidden"> {}</span></a>',
+        address,
+        _source_name(reference),
+        _("(opens in a new tab)"),
+    )
+
+
+def _source_name(reference: str) -> str:
     """How people cite `reference`."""
     prefix, _colon, local = reference.partition(":")
     names = {"PMID": "PubMed", "ORPHA": "Orphanet", "OMIM": "OMIM"}
