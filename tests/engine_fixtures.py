@@ -1,6 +1,6 @@
 """Real knowledge and a real model, made once for the whole session from the wheel's data.
 
-`HOOFBEAT_TEST_KNOWLEDGE` and `HOOFBEAT_TEST_MODEL` name folders that were made before, to save the time while developing.
+`HOOFBEAT_TEST_KNOWLEDGE` and `HOOFBEAT_TEST_MODEL` name folders that were made before, to save time while developing.
 """
 
 import os

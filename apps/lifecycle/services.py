@@ -28,7 +28,9 @@ def request_training(*, actor: Actor, reason: str = "") -> TrainingRun:
     if actor is not SYSTEM:
         actor.require(Capability.MODEL_TRAIN)
     if not confirmed_cases().exists():
-        raise Conflict(_("No case has a confirmed diagnosis and consent to model training; nothing to learn from."))
+        raise Conflict(
+            _("No case has a confirmed diagnosis and consent to model training; nothing to learn from.")
+        )
     run = TrainingRun(requested_by_id=actor.user_id, reason=reason)
     try:
         with transaction.atomic():

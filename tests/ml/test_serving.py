@@ -393,6 +393,20 @@ def test_serving_needs_numpy_and_onnxruntime_only(model_dir: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
+def test_nothing_is_reported_to_the_maker_of_the_runtime(model_dir: Path, tmp_path: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | {"HOME": str(tmp_path)}
+    program = (
+        f"from ml.serving import Predictor; import os; Predictor.load({str(model_dir)!r})\n"
+        "print(os.environ['ORT_DISABLE_TELEMETRY'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=environment,
+        cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    assert done.stdout.strip() == "1", done.stderr
+    assert not (tmp_path / ".cache").exists(), "onnxruntime keeps its telemetry there"
+
+
 def test_a_model_loads_within_two_seconds(model_dir: Path) -> None:
     started = time.process_time()
     Predictor.load(model_dir)
