@@ -394,7 +394,9 @@ def test_serving_needs_numpy_and_onnxruntime_only(model_dir: Path) -> None:
 
 
 def test_nothing_is_reported_to_the_maker_of_the_runtime(model_dir: Path, tmp_path: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | {"HOME": str(tmp_path)}
+    environment = {k: v for k, v in os.environ.items() if k != "ORT_DISABLE_TELEMETRY"} | {
+        "HOME": str(tmp_path)
+    }
     program = (
         f"from ml.serving import Predictor; import os; Predictor.load({str(model_dir)!r})\n"
         "print(os.environ['ORT_DISABLE_TELEMETRY'])"
