@@ -90,7 +90,7 @@ def _bring_up(options: Options, folder: Folder, supervisor: Supervisor, listener
         services.web(folder.logs / "web.log", variables, listener, port),
         services.worker(folder.logs / "worker.log", variables),
         services.beat(folder.logs / "beat.log", variables),
-        patience=60,
+        patience=180,  # a slow or busy machine; Ctrl-C works all the while
     )
 
 

@@ -102,7 +102,7 @@ def _ping(broker: str) -> Callable[[], bool]:
 
         with Celery(broker=broker, set_as_current=False) as app:
             try:
-                return bool(app.control.inspect(timeout=0.3, limit=1).ping())
+                return bool(app.control.inspect(timeout=1.0, limit=1).ping())
             except (OSError, app.connection_for_read().connection_errors):
                 return False
 
