@@ -12,7 +12,7 @@ LOCAL := $(BIN)/python -m config.local
 BESIDE_SERVERS := $(LOCAL) python --
 PAGES := $(wildcard templates)
 
-.PHONY: help setup run test lint lint-code lint-floors lint-types lint-migrations lint-templates format lock
+.PHONY: help setup run test lint lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge format lock
 .DEFAULT_GOAL := help
 
 help:
@@ -33,7 +33,7 @@ test: setup
 	@exec $(LOCAL) test -- $(ARGS)
 
 # `make --keep-going lint` goes on after a failed one.
-lint: lint-code lint-floors lint-types lint-migrations lint-templates
+lint: lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge
 
 lint-code: setup
 	$(BIN)/ruff check .
@@ -50,6 +50,10 @@ lint-migrations: setup
 
 lint-templates: setup
 	$(BIN)/djlint --lint --check --quiet $(PAGES)
+
+# The common diseases that clinicians review: ids, labels, frequencies and a reference in each row.
+lint-knowledge: setup
+	$(BIN)/python -m ml.knowledge.common.validate
 
 format: setup
 	$(BIN)/ruff check --fix .
