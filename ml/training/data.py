@@ -23,8 +23,8 @@ from ml.serving.phenopacket import LineError, PacketCase, read_cases
 from ml.serving.vocabulary import Vocabulary
 from ml.training.orphanet import match_disorders, sibling_groups
 
-# Orphanet's diseases are knowledge but no candidates yet: without exact mappings, the same disease would stand in the
-# list twice, under its OMIM and its Orphanet id, and share its probability with itself.
+# Orphanet's disorders are knowledge but no candidates yet: the same disease would stand in the list twice, under its
+# OMIM and its Orphanet id, and share its probability with itself.
 CANDIDATE_DATABASES = ("OMIM", "DECIPHER")
 _ASPECTS = ("P", "C")
 
