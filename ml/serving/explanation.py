@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -266,19 +267,19 @@ class _Rows:
 
     def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...]] | None:
         group = int(self._table.sibling_group[self._disease])
-        if group < 0:
+        if group < 0 or term not in self._sibling_terms:
             return None
-        reference, diseases = self._table.siblings[group]
-        for disease in diseases:
-            for row in self._table.rows_of(disease).tolist():
-                annotated = int(self._term_of[self._table.columns["term"][row]])
-                if (
-                    annotated >= 0
-                    and self._table.columns["origin"][row] == OWN
-                    and term in self._graph.closure(annotated)
-                ):
-                    return term, FROM_SIBLINGS, (reference,)
-        return None
+        return term, FROM_SIBLINGS, (self._table.siblings[group].reference,)
+
+    @cached_property
+    def _sibling_terms(self) -> frozenset[int]:
+        """What is published of any sibling, and all that is more general."""
+        group = self._table.siblings[int(self._table.sibling_group[self._disease])]
+        columns = self._table.columns
+        rows = np.concatenate([self._table.rows_of(d) for d in group.diseases if d != self._disease])
+        rows = rows[(columns["origin"][rows] == OWN) & (columns["negated"][rows] == 0)]
+        terms = np.unique(self._term_of[columns["term"][rows]])
+        return frozenset(a for t in terms.tolist() if t >= 0 for a in self._graph.closure(t))
 
     def _published(self, row: int) -> str:
         text = self._table.texts[self._table.columns["frequency"][row]]
