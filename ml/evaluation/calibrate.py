@@ -113,7 +113,8 @@ def _in_folds(parameters: dict[str, Any], evidence: Evidence, cases: CaseTable) 
 
 
 def _n_findings(evidence: Evidence, cases: CaseTable, case: int) -> int:
-    return len(scored_findings(evidence.graph, cases.present[case], ())[0])
+    # a case without any present finding has the temperature of one, as in `PhenotypeRanker.temperature_of`
+    return max(1, len(scored_findings(evidence.graph, cases.present[case], ())[0]))
 
 
 def write_parameters(parameters: dict[str, Any], path: Path) -> None:

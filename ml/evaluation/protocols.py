@@ -95,8 +95,9 @@ class LeavePublicationOut:
                 self._evidence.table.of_diseases(affected), publications, self._patients, strict=self._strict
             )
             evidence = Evidence(self._evidence.graph, table, self._training_cases(affected, publications))
-            profiles = clone(ranker.profiles).fit(evidence).profiles_.take(affected)
-            replacement = Replacement(affected, profiles.frequency)
+            estimator = clone(ranker.profiles).fit(evidence, others=ranker.profiles_.own_, diseases=affected)
+            profiles = estimator.profiles_.take(affected)
+            replacement = Replacement(affected, profiles.frequency, profiles.known)
             base, by_age = base.copy(), by_age.copy()
             base[affected] = offset.base(profiles)
             by_age[:, affected] = offset.age(table)[:, affected]

@@ -72,6 +72,7 @@ def bundle_files(
                 "share": np.array(likelihood.share),
                 "floor": np.array(likelihood.floor),
                 "case_weight": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.weight),
+                "case_threshold": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.threshold),
             },
             {},
         ),

@@ -180,7 +180,7 @@ def _offset(g: _Graph, patient: str, n_terms: int, base: NDArray[Any], by_age: N
 
 
 def _nearest(g: _Graph, ranker: PhenotypeRanker, layout: RatioLayout, is_present: str, out: str) -> str:
-    """[diseases]: weight times the largest similarity of a case; `out` receives the similarities [cases]."""
+    """[diseases]: what resemblance to a case adds (`NearestCase`); `out` receives the similarities [cases]."""
     nearest = ranker.nearest_
     if nearest is None:
         g.node("Identity", g.constant("none", np.zeros(0, np.float32)), out=out)
@@ -204,8 +204,9 @@ def _nearest(g: _Graph, ranker: PhenotypeRanker, layout: RatioLayout, is_present
     zeros = g.constant("zeros", np.zeros(len(ranker.classes_), np.float32))
     best = g.node("ScatterElements", zeros, g.constant("case_disease", nearest.disease_), similarity,
                   axis=0, reduction="max")  # fmt: skip
-    weight = g.constant("weight", np.array(nearest.weight))
-    return str(g.node("Mul", g.node("Cast", best, to=TensorProto.DOUBLE), weight))
+    threshold = g.constant("threshold", np.array(nearest.threshold))
+    above = g.node("Relu", g.node("Sub", g.node("Cast", best, to=TensorProto.DOUBLE), threshold))
+    return str(g.node("Mul", above, g.constant("weight", np.array(nearest.weight))))
 
 
 def _parse(scope: Any, model: PhenotypeRanker, inputs: list[Any], custom_parsers: Any = None) -> Any:

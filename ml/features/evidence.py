@@ -6,7 +6,7 @@ Needs numpy only, because serving reads it too.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,17 @@ BoolArray = NDArray[np.bool_]
 
 COLUMNS = (
     "disease", "term", "aspect", "negated", "frequency", "numerator", "denominator", "onset", "sex", "references",
-    "share",
+    "share", "origin",
 )  # fmt: skip
+# where a row comes from: the disease's own annotations, or an Orphanet disorder that is the same or a related one
+OWN, EXACT, INEXACT = range(3)
+
+
+class SiblingGroup(NamedTuple):
+    """Diseases (indices) that one disorder of Orphanet stands for; `reference` is its id."""
+
+    reference: str
+    diseases: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -28,13 +37,15 @@ class AnnotationTable:
     `disease` indexes `diseases`, `term` indexes `terms`; `aspect`, `frequency`, `onset`, `sex` and `references`
     index `texts` (references of one row are joined by ";"). `numerator` and `denominator` are -1 where the
     frequency is not "n/m". `share` (0 to 1) is the part of the row's weight that is left after withholding one of its
-    several references (`ml.features.withhold`).
+    several references (`ml.features.withhold`); `origin` is OWN, EXACT or INEXACT. Rows that are not the disease's own
+    say what Orphanet's disorder has; they enter no count of references, onsets or expected findings.
     """
 
     diseases: tuple[str, ...]
     terms: tuple[str, ...]
     texts: tuple[str, ...]
     columns: dict[str, NDArray[Any]]
+    siblings: tuple[SiblingGroup, ...] = ()
 
     def __len__(self) -> int:
         return len(self.columns["disease"])
@@ -66,6 +77,20 @@ class AnnotationTable:
                 found.setdefault(reference, set()).add(disease)
         return {reference: np.array(sorted(diseases), np.int64) for reference, diseases in found.items()}
 
+    @cached_property
+    def sibling_group(self) -> IntArray:
+        """The smallest of `siblings` that each disease belongs to, [diseases]; -1 for none."""
+        group = np.full(len(self.diseases), -1, np.int64)
+        by_size = sorted(range(len(self.siblings)), key=lambda i: (-len(self.siblings[i].diseases), -i))
+        for number in by_size:
+            group[list(self.siblings[number].diseases)] = number
+        return group
+
+    @property
+    def own(self) -> BoolArray:
+        """Which rows are the disease's own."""
+        return np.asarray(self.columns["origin"] == OWN)
+
     def take(self, rows: IntArray) -> "AnnotationTable":
         """Some of the rows, over the same diseases, terms and texts."""
         return replace(self, columns={name: column[rows] for name, column in self.columns.items()})
@@ -94,7 +119,7 @@ class TableBuilder:
 
     def add(
         self, *, disease: str, term: str, aspect: str, negated: bool, frequency: str, numerator: int | None,
-        denominator: int | None, onset: str, sex: str, references: Iterable[str],
+        denominator: int | None, onset: str, sex: str, references: Iterable[str], origin: int = OWN,
     ) -> None:  # fmt: skip
         """Add one row. Raises KeyError when disease or term was not declared."""
         values = {
@@ -109,11 +134,12 @@ class TableBuilder:
             "sex": self._text(sex),
             "references": self._text(";".join(references)),
             "share": 1.0,
+            "origin": origin,
         }
         for name, value in values.items():
             self._columns[name].append(value)
 
-    def build(self) -> AnnotationTable:
+    def build(self, siblings: tuple[SiblingGroup, ...] = ()) -> AnnotationTable:
         """The table of all rows added."""
         return AnnotationTable(
             tuple(self._diseases),
@@ -123,6 +149,7 @@ class TableBuilder:
                 name: np.array(values, np.float32 if name == "share" else np.int32)
                 for name, values in self._columns.items()
             },
+            siblings,
         )
 
 

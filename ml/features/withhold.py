@@ -32,10 +32,11 @@ def withhold(
 
 
 def withhold_one_each(table: AnnotationTable, random: np.random.Generator) -> AnnotationTable:
-    """The table where every disease has lost one of its references, drawn at random (BENCHMARKS' protocol R-fair)."""
+    """The table where every disease has lost one random reference of its own (BENCHMARKS' protocol R-fair)."""
     gone_of_row: dict[int, list[str]] = {}
+    own = table.own
     for disease in range(len(table.diseases)):
-        rows = table.rows_of(disease).tolist()
+        rows = [row for row in table.rows_of(disease).tolist() if own[row]]
         if references := sorted(table.references_of(rows)):
             lost = references[int(random.integers(0, len(references)))]
             for row in rows:

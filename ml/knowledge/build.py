@@ -2,17 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ml.folders import write_folder
 from ml.knowledge import store
 from ml.knowledge.annotations import AnnotationError, AnnotationFile, read_annotations
-from ml.knowledge.model import Disease
+from ml.knowledge.lines import SourceFileError
+from ml.knowledge.model import Disease, Disorder, Mapping, Translation
 from ml.knowledge.ontology import OntologyError, read_ontology
+from ml.knowledge.orphanet import read_orphapackets
 from ml.knowledge.rarity import rarity_marks
 from ml.knowledge.sources import HpoFiles, SourceError, hpo_files
+from ml.knowledge.sssom import read_sssom
+from ml.knowledge.translations import read_babelon
 
 HPO_LICENCE = (
     "HPO licence (https://hpo.jax.org/license): free use; display the release and the source, "
@@ -23,10 +28,25 @@ ANNOTATION_LICENCE = (
     "registered trademark of Johns Hopkins University), Orphanet (https://www.orpha.net; (c) INSERM, CC BY 4.0) and "
     "DECIPHER (https://www.deciphergenomics.org; cite Firth et al. 2009, PMID:19344873)"
 )
+ORPHANET_LICENCE = "CC BY 4.0 (https://www.orphadata.com/legal-notice)"
+TRANSLATION_LICENCE = f"translation of HPO labels, under the {HPO_LICENCE}"
+_NOT_STATED = "not stated in the file"
+
+
+@dataclass(frozen=True, slots=True)
+class OptionalSources:
+    """Files that add to an HPO release: orphapackets, SSSOM mapping sets, Babelon translations."""
+
+    orphapackets: Path | None = None
+    sssom: Sequence[Path] = ()
+    translations: Path | None = None
 
 
 def build_knowledge(
-    out: Path, location: str | None = None, say: Callable[[str], None] = lambda _: None
+    out: Path,
+    location: str | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    optional: OptionalSources | None = None,
 ) -> Any:
     """Build the knowledge folder `out` and return its manifest.
 
@@ -40,24 +60,35 @@ def build_knowledge(
             say(f"reading {files.annotations.name}")
             annotations = read_annotations(files.annotations)
             sources = _sources(files, ontology.release, annotations.release)
-    except (SourceError, OntologyError, AnnotationError) as error:
+        more = _read_optional(optional or OptionalSources(), say)
+    except (SourceError, SourceFileError, OntologyError, AnnotationError) as error:
         raise store.KnowledgeError(str(error)) from error
     diseases = _diseases(annotations)
     say("writing")
     content = store.encode(ontology.terms, diseases, annotations.rows)
+    content |= store.encode_optional(more.disorders, more.mappings, more.translations)
     checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(content.items())}
     combined = store.combined_checksum(checksums)
     manifest = {
         "format": store.FORMAT,
         "version": f"{ontology.release}+{combined[:12]}",
         "hpo_release": ontology.release,
-        "sources": sources,
+        "sources": sources + more.sources,
         "files": checksums,
         "sha256": combined,
         "counts": {
             "terms": len(ontology.terms),
             "diseases": len(diseases),
             "annotations": len(annotations.rows),
+        }
+        | {
+            name: len(records)
+            for name, records in (
+                ("disorders", more.disorders),
+                ("mappings", more.mappings),
+                ("translations", more.translations),
+            )
+            if records
         },
     }
     content[store.MANIFEST] = (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode()
@@ -100,6 +131,47 @@ def _sources(files: HpoFiles, ontology_release: str, annotation_release: str) ->
             "sha256": _checksum(files.annotations),
         },
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Optional:
+    disorders: tuple[Disorder, ...]
+    mappings: tuple[Mapping, ...]
+    translations: tuple[Translation, ...]
+    sources: list[dict[str, str]]
+
+
+def _read_optional(optional: OptionalSources, say: Callable[[str], None]) -> _Optional:
+    disorders: tuple[Disorder, ...] = ()
+    mappings: set[Mapping] = set()
+    translations: tuple[Translation, ...] = ()
+    sources: list[dict[str, str]] = []
+    if optional.orphapackets is not None:
+        say(f"reading {optional.orphapackets.name}")
+        orphanet = read_orphapackets(optional.orphapackets)
+        disorders = orphanet.disorders
+        licence = f"{orphanet.copyright}; {ORPHANET_LICENCE}".removeprefix("; ")
+        sources.append(_source("Orphanet, orphapackets", optional.orphapackets, orphanet.release, licence))
+    for path in sorted(optional.sssom, key=lambda path: path.name):
+        say(f"reading {path.name}")
+        mapped = read_sssom(path)
+        mappings.update(mapped.mappings)
+        sources.append(_source("SSSOM mappings", path, mapped.release, mapped.licence))
+    if optional.translations is not None:
+        say(f"reading {optional.translations.name}")
+        translations = read_babelon(optional.translations)
+        sources.append(_source("HPO translations", optional.translations, "", TRANSLATION_LICENCE))
+    return _Optional(disorders, tuple(sorted(mappings)), translations, sources)
+
+
+def _source(name: str, path: Path, release: str, licence: str) -> dict[str, str]:
+    return {
+        "name": f"{name}, {path.name}",
+        "release": release or _NOT_STATED,
+        "licence": licence or _NOT_STATED,
+        "url": path.name,
+        "sha256": _checksum(path),
+    }
 
 
 def _checksum(path: Path) -> str:

@@ -61,3 +61,60 @@ class Annotation(NamedTuple):
     references: tuple[str, ...]
     evidence: str
     biocuration: str
+
+
+class DisorderPhenotype(NamedTuple):
+    """A phenotype of an Orphanet disorder; `frequency` is HPO's class of the same meaning."""
+
+    hpo_id: str
+    frequency: str
+
+
+class Prevalence(NamedTuple):
+    """What Orphanet states on how frequent a disorder is; "" where it has no data. `source` as published."""
+
+    kind: str
+    value_class: str
+    region: str
+    source: str
+
+
+class ExternalReference(NamedTuple):
+    """Another database's id, and how the Orphanet disorder stands to it: exact, broader, narrower or undecided."""
+
+    id: str
+    relation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disorder:
+    """One entry of Orphanet's nomenclature; `id` is the reference of every statement in it."""
+
+    id: str
+    name: str
+    kind: str
+    synonyms: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    phenotypes: tuple[DisorderPhenotype, ...] = ()
+    prevalences: tuple[Prevalence, ...] = ()
+    onsets: tuple[str, ...] = ()
+    inheritance: tuple[str, ...] = ()
+    references: tuple[ExternalReference, ...] = ()
+    genes: tuple[str, ...] = ()
+
+
+class Mapping(NamedTuple):
+    """`subject` stands to `object` in `relation`: exact, close, broad, narrow or related (SKOS)."""
+
+    subject: str
+    relation: str
+    object: str
+
+
+class Translation(NamedTuple):
+    """A term's label in another language; `status` as published (OFFICIAL, CANDIDATE ...)."""
+
+    term: str
+    language: str
+    label: str
+    status: str

@@ -1,6 +1,7 @@
 """The knowledge folder: versioned, checksummed, the same bytes from the same sources.
 
-`manifest.json`, `terms.jsonl.gz`, `diseases.jsonl.gz` and `annotations.tsv.gz`; docs/knowledge.md gives their columns.
+`manifest.json`, `terms.jsonl.gz`, `diseases.jsonl.gz` and `annotations.tsv.gz`, and of the sources that were given,
+`disorders.jsonl.gz`, `mappings.tsv.gz` and `translations.tsv.gz`; docs/knowledge.md gives their columns.
 """
 
 import csv
@@ -8,19 +9,36 @@ import gzip
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingType
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ml.errors import EngineError
-from ml.knowledge.model import Annotation, Disease, Synonym, Term
+from ml.knowledge.model import (
+    Annotation,
+    Disease,
+    Disorder,
+    DisorderPhenotype,
+    ExternalReference,
+    Mapping,
+    Prevalence,
+    Synonym,
+    Term,
+    Translation,
+)
 
 FORMAT = 1
 MANIFEST = "manifest.json"
 TERMS = "terms.jsonl.gz"
 DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.tsv.gz"
+DISORDERS = "disorders.jsonl.gz"
+MAPPINGS = "mappings.tsv.gz"
+TRANSLATIONS = "translations.tsv.gz"
+REQUIRED = frozenset({TERMS, DISEASES, ANNOTATIONS})
+OPTIONAL = frozenset({DISORDERS, MAPPINGS, TRANSLATIONS})
 
 
 class KnowledgeError(EngineError, ValueError):
@@ -35,6 +53,9 @@ class Knowledge:
     terms: tuple[Term, ...]
     diseases: tuple[Disease, ...]
     annotations: tuple[Annotation, ...] = field(repr=False)
+    disorders: tuple[Disorder, ...] = field(default=(), repr=False)
+    mappings: tuple[Mapping, ...] = field(default=(), repr=False)
+    translations: tuple[Translation, ...] = field(default=(), repr=False)
 
     @property
     def version(self) -> str:
@@ -58,7 +79,20 @@ def encode(
     }
 
 
-def combined_checksum(checksums: Mapping[str, str]) -> str:
+def encode_optional(
+    disorders: Sequence[Disorder], mappings: Sequence[Mapping], translations: Sequence[Translation]
+) -> dict[str, bytes]:
+    """The files of optional sources, by name; none for a source that is empty."""
+    content = {
+        DISORDERS: _jsonl(_disorder_record(disorder) for disorder in disorders),
+        MAPPINGS: _plain_tsv(Mapping._fields, mappings),
+        TRANSLATIONS: _plain_tsv(Translation._fields, translations),
+    }
+    present = {DISORDERS: disorders, MAPPINGS: mappings, TRANSLATIONS: translations}
+    return {name: gzip_bytes(raw) for name, raw in content.items() if present[name]}
+
+
+def combined_checksum(checksums: MappingType[str, str]) -> str:
     """SHA-256 over the sorted `name checksum` lines."""
     lines = "".join(f"{name} {checksums[name]}\n" for name in sorted(checksums))
     return hashlib.sha256(lines.encode()).hexdigest()
@@ -81,6 +115,14 @@ def read_knowledge(folder: Path) -> Knowledge:
         terms=tuple(_term_of(json.loads(line)) for line in content[TERMS].splitlines()),
         diseases=tuple(Disease(**json.loads(line)) for line in content[DISEASES].splitlines()),
         annotations=tuple(_rows_of(content[ANNOTATIONS].decode())),
+        disorders=tuple(_disorder_of(json.loads(line)) for line in content.get(DISORDERS, b"").splitlines()),
+        mappings=tuple(
+            Mapping(*cells) for cells in _plain_rows(content.get(MAPPINGS), MAPPINGS, Mapping._fields)
+        ),
+        translations=tuple(
+            Translation(*cells)
+            for cells in _plain_rows(content.get(TRANSLATIONS), TRANSLATIONS, Translation._fields)
+        ),
     )
 
 
@@ -96,12 +138,15 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise KnowledgeError(
             f"{folder} has format {manifest.get('format')!r}; this version reads format {FORMAT}"
         )
-    if set(manifest.get("files", ())) != {TERMS, DISEASES, ANNOTATIONS}:
-        raise KnowledgeError(f"{folder / MANIFEST} does not list the three data files")
+    listed = set(manifest.get("files", ()))
+    if missing := REQUIRED - listed:
+        raise KnowledgeError(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
+    if strange := listed - REQUIRED - OPTIONAL:
+        raise KnowledgeError(f"{folder / MANIFEST} lists unknown files: {', '.join(sorted(strange))}")
     return manifest
 
 
-def _jsonl(records: Iterable[Mapping[str, Any]]) -> bytes:
+def _jsonl(records: Iterable[MappingType[str, Any]]) -> bytes:
     return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
 
 
@@ -147,3 +192,40 @@ def _rows_of(text: str) -> Iterable[Annotation]:
                 c[0], c[1], c[2], c[3] == "1", c[4], int(c[5]) if c[5] else None, int(c[6]) if c[6] else None,
                 c[7], c[8], c[9], tuple(c[10].split(";")) if c[10] else (), c[11], c[12],
             )  # fmt: skip
+
+
+def _disorder_record(disorder: Disorder) -> dict[str, Any]:
+    record = asdict(disorder)
+    for name in ("phenotypes", "prevalences", "references"):
+        record[name] = [item._asdict() for item in getattr(disorder, name)]
+    return record
+
+
+def _disorder_of(record: dict[str, Any]) -> Disorder:
+    return Disorder(
+        id=record["id"],
+        name=record["name"],
+        kind=record["kind"],
+        synonyms=tuple(record["synonyms"]),
+        parents=tuple(record["parents"]),
+        phenotypes=tuple(DisorderPhenotype(**item) for item in record["phenotypes"]),
+        prevalences=tuple(Prevalence(**item) for item in record["prevalences"]),
+        onsets=tuple(record["onsets"]),
+        inheritance=tuple(record["inheritance"]),
+        references=tuple(ExternalReference(**item) for item in record["references"]),
+        genes=tuple(record["genes"]),
+    )
+
+
+def _plain_tsv(fields: Sequence[str], rows: Iterable[tuple[str, ...]]) -> bytes:
+    return "".join("\t".join(cells) + "\n" for cells in (tuple(fields), *rows)).encode()
+
+
+def _plain_rows(raw: bytes | None, name: str, fields: Sequence[str]) -> Iterable[list[str]]:
+    if raw is None:
+        return
+    header, *lines = raw.decode().rstrip("\n").split("\n")
+    if header.split("\t") != list(fields):
+        raise KnowledgeError(f"{name} has other columns than {', '.join(fields)}")
+    for line in lines:
+        yield line.split("\t")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ml.errors import EngineError
 from ml.features.cases import CaseTable
-from ml.features.evidence import COLUMNS, AnnotationTable
+from ml.features.evidence import COLUMNS, AnnotationTable, SiblingGroup
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -137,16 +137,25 @@ def unpack_arrays(raw: bytes) -> tuple[dict[str, NDArray[Any]], dict[str, tuple[
 
 def pack_table(table: AnnotationTable) -> bytes:
     """The annotation rows of the candidates."""
-    return pack_arrays(
-        {name: table.columns[name] for name in COLUMNS},
-        {"diseases": table.diseases, "terms": table.terms, "texts": table.texts},
-    )
+    texts = {"diseases": table.diseases, "terms": table.terms, "texts": table.texts}
+    if table.siblings:
+        texts["siblings"] = tuple(json.dumps(group) for group in table.siblings)
+    return pack_arrays({name: table.columns[name] for name in COLUMNS}, texts)
 
 
 def unpack_table(raw: bytes) -> AnnotationTable:
     """The inverse of `pack_table`."""
     arrays, texts = unpack_arrays(raw)
-    return AnnotationTable(texts["diseases"], texts["terms"], texts["texts"], {n: arrays[n] for n in COLUMNS})
+    # models of the first release have own rows only, and no column that says so
+    arrays.setdefault("origin", np.zeros(len(arrays["disease"]), np.int32))
+    groups = (json.loads(text) for text in texts.get("siblings", ()))
+    return AnnotationTable(
+        texts["diseases"],
+        texts["terms"],
+        texts["texts"],
+        {n: arrays[n] for n in COLUMNS},
+        tuple(SiblingGroup(reference, tuple(diseases)) for reference, diseases in groups),
+    )
 
 
 def pack_cases(cases: CaseTable) -> bytes:

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
-from ml.features.evidence import FREQUENCY_CLASSES, AnnotationTable
+from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable
 from ml.serving.query import Query
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
 
@@ -16,6 +17,8 @@ MOST_EXPECTED = 10
 # a finding is worth asking about when at least every third patient with the disease has it
 EXPECTED_FROM = 1 / 3
 _MOST_FREQUENCIES = 3
+# stands where the disease has no row of its own, and the mean over diseases of the same Orphanet disorder counts
+FROM_SIBLINGS = "mean of related diseases"
 
 _CLASS_NAMES = {
     "HP:0040280": "Obligate (100 %)",
@@ -99,7 +102,7 @@ class Explainer:
         self._run = run
         self._root = vocabulary.graph.index[PHENOTYPIC_ABNORMALITY]
         # sorting the rows by disease takes a while; not while somebody waits
-        _ = table.rows_of_disease
+        _ = table.rows_of_disease, table.sibling_group
         self._term_of = np.array([vocabulary.graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
 
     def explain(self, query: Query, disease_id: str) -> Explanation:
@@ -160,7 +163,9 @@ class Explainer:
             for t in implying:
                 parts[t] += float(self._information[term]) ** 2 / len(implying)
         total = sum(parts.values())
-        added = float(self._profiles["case_weight"]) * float(similarity[nearest])
+        # models of the first release have no threshold
+        threshold = float(self._profiles.get("case_threshold", 0.0))
+        added = float(self._profiles["case_weight"]) * max(0.0, float(similarity[nearest]) - threshold)
         return {t: added * part / total for t, part in parts.items()} if total > 0 else {}
 
     def _contribution(self, rows: "_Rows", identity: str, state: str, weight: float) -> Contribution:
@@ -212,6 +217,8 @@ class _Rows:
     def __init__(self, explainer: Explainer, disease: int) -> None:
         self._graph = explainer._vocabulary.graph
         self._table = explainer.table
+        self._term_of = explainer._term_of
+        self._disease = disease
         self._share = explainer._share
         profiles = explainer._profiles
         part = slice(profiles["start"][disease], profiles["start"][disease + 1])
@@ -251,12 +258,28 @@ class _Rows:
         """(annotated term, frequency as published, references) behind the disease's frequency of a term."""
         below = [t for t in self._rows if t == term or term in self._graph.closure(t)]
         if not below:
-            return None
+            return self._of_siblings(term)
         annotated = max(below, key=lambda t: (self.frequency(t), t == term, -t))
         rows = self._rows[annotated]
         shown = dict.fromkeys(filter(None, (self._published(row) for row in rows)))
         references = sorted(self._table.references_of(rows))
         return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references)
+
+    def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...]] | None:
+        group = int(self._table.sibling_group[self._disease])
+        if group < 0 or term not in self._sibling_terms:
+            return None
+        return term, FROM_SIBLINGS, (self._table.siblings[group].reference,)
+
+    @cached_property
+    def _sibling_terms(self) -> frozenset[int]:
+        """What is published of any sibling, and all that is more general."""
+        group = self._table.siblings[int(self._table.sibling_group[self._disease])]
+        columns = self._table.columns
+        rows = np.concatenate([self._table.rows_of(d) for d in group.diseases if d != self._disease])
+        rows = rows[(columns["origin"][rows] == OWN) & (columns["negated"][rows] == 0)]
+        terms = np.unique(self._term_of[columns["term"][rows]])
+        return frozenset(a for t in terms.tolist() if t >= 0 for a in self._graph.closure(t))
 
     def _published(self, row: int) -> str:
         text = self._table.texts[self._table.columns["frequency"][row]]

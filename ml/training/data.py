@@ -3,19 +3,28 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ml.features.cases import CaseTable
-from ml.features.evidence import AnnotationTable, TableBuilder
+from ml.features.evidence import (
+    EXACT,
+    FREQUENCY_CLASSES,
+    INEXACT,
+    AnnotationTable,
+    SiblingGroup,
+    TableBuilder,
+)
 from ml.features.graph import TermGraph
 from ml.knowledge import Knowledge, Term
 from ml.serving.age import InvalidAge, years_of
 from ml.serving.phenopacket import LineError, PacketCase, read_cases
 from ml.serving.vocabulary import Vocabulary
+from ml.training.orphanet import match_disorders, sibling_groups
 
-# Orphanet's diseases are knowledge but no candidates yet: without exact mappings, the same disease would stand in the
-# list twice, under its OMIM and its Orphanet id, and share its probability with itself.
+# Orphanet's disorders are knowledge but no candidates yet: the same disease would stand in the list twice, under its
+# OMIM and its Orphanet id, and share its probability with itself.
 CANDIDATE_DATABASES = ("OMIM", "DECIPHER")
 _ASPECTS = ("P", "C")
 
@@ -41,7 +50,8 @@ def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> Annotation
     """Rows of phenotypes and clinical course of all candidates.
 
     Candidates are the diseases of OMIM and DECIPHER with at least one phenotype that is not negated. Replaced terms
-    of the annotations are put right; terms that nothing replaces are left out.
+    of the annotations are put right; terms that nothing replaces are left out. Where Orphanet's disorders are loaded,
+    each candidate also gets the phenotypes of those that it matches, with the ORPHA id as reference.
     """
     rows = [
         (row, current)
@@ -55,7 +65,9 @@ def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> Annotation
     )
     chosen = set(candidates)
     rows = [(row, term) for row, term in rows if row.disease_id in chosen]
-    builder = TableBuilder(candidates, sorted({term for _, term in rows}))
+    borrowed = _borrowed(knowledge, vocabulary, candidates)
+    terms = {term for _, term in rows} | {term for _, term, _, _, _ in borrowed.rows}
+    builder = TableBuilder(candidates, sorted(terms))
     for row, term in rows:
         builder.add(
             disease=row.disease_id,
@@ -69,7 +81,41 @@ def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> Annotation
             sex=row.sex,
             references=row.references,
         )
-    return builder.build()
+    for disease, term, frequency, disorder, origin in borrowed.rows:
+        builder.add(
+            disease=disease,
+            term=term,
+            aspect="P",
+            negated=False,
+            frequency=frequency,
+            numerator=None,
+            denominator=None,
+            onset="",
+            sex="",
+            references=(disorder,),
+            origin=origin,
+        )
+    return builder.build(borrowed.siblings)
+
+
+class _Borrowed(NamedTuple):
+    # disease, term, class of frequency, ORPHA id, origin
+    rows: list[tuple[str, str, str, str, int]]
+    siblings: tuple[SiblingGroup, ...]
+
+
+def _borrowed(knowledge: Knowledge, vocabulary: Vocabulary, candidates: Sequence[str]) -> _Borrowed:
+    disorders = {disorder.id: disorder for disorder in knowledge.disorders}
+    matches = match_disorders(knowledge, candidates)
+    rows = []
+    for origin, kind in ((EXACT, matches.exact), (INEXACT, matches.inexact)):
+        for candidate, identities in kind.items():
+            for identity in identities:
+                for phenotype in disorders[identity].phenotypes:
+                    term = vocabulary.current(phenotype.hpo_id)
+                    if FREQUENCY_CLASSES[phenotype.frequency] > 0 and term and vocabulary.is_phenotype(term):
+                        rows.append((candidate, term, phenotype.frequency, identity, origin))
+    return _Borrowed(rows, sibling_groups(matches, candidates))
 
 
 @dataclass

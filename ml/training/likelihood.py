@@ -16,10 +16,14 @@ from ml.features.graph import TermGraph
 
 @dataclass(frozen=True)
 class Replacement:
-    """Other frequencies [terms, k] for k of the diseases: what a model would hold with some evidence removed."""
+    """Other frequencies [terms, k] for k of the diseases: what a model would hold with some evidence removed.
+
+    `known`: the same before training cases.
+    """
 
     diseases: IntArray
     frequency: sp.csc_matrix
+    known: sp.csc_matrix
 
 
 class FindingLikelihood(TransformerMixin, BaseEstimator):
@@ -28,7 +32,8 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
     A present term t adds log(floor + (1 - floor) * R(t, d)), where
     R(t, d) = max over t and its ancestors a of share ** steps(t, a) * G(a, d) / background(a):
     a disease that is not known for the term itself is judged by the nearest more general term, discounted per step.
-    G is the profile's frequency, `background` its mean over diseases, at least `min_background`.
+    G is the profile's frequency, `background` the mean over diseases of what it was before training cases, at least
+    `min_background`: cases of some diseases change nothing in the evidence for the others.
     An absent term adds absent_weight * log((1 - G) / (1 - background)) for diseases with G > absent_threshold.
     Only findings that no other finding implies count (`ml.features.findings`).
 
@@ -45,13 +50,16 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
         self.absent_threshold = absent_threshold
         self.min_background = min_background
 
-    def fit(self, frequency: sp.csc_matrix, y: None = None, *, graph: TermGraph) -> "FindingLikelihood":
-        """Take the profiles' frequencies [terms, diseases]."""
+    def fit(
+        self, frequency: sp.csc_matrix, y: None = None, *, graph: TermGraph, known: sp.csc_matrix
+    ) -> "FindingLikelihood":
+        """Take the profiles' frequencies [terms, diseases], and what they were before training cases."""
         self.graph_ = graph
         self.frequency_ = sp.csr_matrix(frequency)
         self.frequency_.sort_indices()
-        self.frequency_sum_ = np.asarray(self.frequency_.sum(axis=1)).ravel()
-        self.background_ = np.maximum(self.frequency_sum_ / self.frequency_.shape[1], self.min_background)
+        self.known_ = sp.csc_matrix(known)
+        self.known_sum_ = np.asarray(self.known_.sum(axis=1)).ravel()
+        self.background_ = np.maximum(self.known_sum_ / self.known_.shape[1], self.min_background)
         self.n_features_in_ = len(graph)
         return self
 
@@ -75,10 +83,10 @@ class Scorer:
         self._replaced: IntArray | None = None
         if replacement is not None:
             new = sp.csr_matrix(replacement.frequency)
-            old = likelihood.frequency_[:, replacement.diseases]
-            change = np.asarray((new - old).sum(axis=1)).ravel()
-            total = likelihood.frequency_sum_ + change
-            self._background = np.maximum(total / likelihood.frequency_.shape[1], likelihood.min_background)
+            old = likelihood.known_[:, replacement.diseases]
+            change = np.asarray((replacement.known - old).sum(axis=1)).ravel()
+            total = likelihood.known_sum_ + change
+            self._background = np.maximum(total / likelihood.known_.shape[1], likelihood.min_background)
             self._replaced, self._new = replacement.diseases, new
         else:
             self._background = likelihood.background_

@@ -12,14 +12,18 @@ from ml.features.graph import TermGraph
 
 
 class NearestCase(TransformerMixin, BaseEstimator):
-    """weight * the largest cosine between the patient and a case of the disease, 0 without cases; [n, diseases].
+    """weight * max(0, c - threshold), c the largest cosine of the patient and a case of the disease; [n, diseases].
+
+    Resemblance below the threshold is what patients of any two diseases share, and must not lift diseases that have
+    cases over those that have none.
 
     Patient and case are vectors over the present findings and all more general terms, each weighted by its information
     content, -log(background). Attributes after fit: `vectors_` [cases, terms], of length 1, and `information_`.
     """
 
-    def __init__(self, *, weight: float = 4.0) -> None:
+    def __init__(self, *, weight: float = 4.0, threshold: float = 0.0) -> None:
         self.weight = weight
+        self.threshold = threshold
 
     def fit(
         self, cases: CaseTable, y: None = None, *, graph: TermGraph, background: FloatArray, n_diseases: int
@@ -47,7 +51,7 @@ class NearestCase(TransformerMixin, BaseEstimator):
             similarity = np.where(usable, similarity, 0.0)
         best = np.zeros(self.n_diseases_)
         np.maximum.at(best, self.disease_, similarity)
-        return self.weight * best
+        return self.weight * np.maximum(best - self.threshold, 0.0)
 
     def transform(self, X: NDArray[np.float32]) -> FloatArray:
         """Rows of `ml.features.encode` -> scores."""

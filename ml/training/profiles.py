@@ -9,6 +9,8 @@ from sklearn.base import BaseEstimator
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import (
+    EXACT,
+    INEXACT,
     AnnotationTable,
     FloatArray,
     FrequencyWeights,
@@ -33,13 +35,15 @@ class Profiles:
 
     `frequency` [terms, k]: P(finding or a subtype | disease), zero where nothing is known. `expected_findings` [k]:
     the mean number of annotated findings of a patient. `n_references`, `n_case_publications` [k]: distinct
-    references of the disease's rows, and publications among its training cases.
+    references of the disease's rows, and publications among its training cases. `known` [terms, k]: `frequency`
+    before training cases.
     """
 
     frequency: sp.csc_matrix
     expected_findings: FloatArray
     n_references: FloatArray
     n_case_publications: FloatArray
+    known: sp.csc_matrix
 
     def take(self, diseases: IntArray) -> "Profiles":
         """The profiles of some diseases."""
@@ -48,6 +52,7 @@ class Profiles:
             self.expected_findings[diseases],
             self.n_references[diseases],
             self.n_case_publications[diseases],
+            self.known[:, diseases],
         )
 
 
@@ -58,13 +63,19 @@ class ProfileEstimator(BaseEstimator):
     least as frequent as any of its subtypes (Koehler et al. 2009, PMID:19800049, for the propagation). Confirmed
     cases then enter the same posterior: H = (m F + a) / (m + a + b + u * unmentioned), with a and b cases that
     have and lack the finding. Rows marked NOT say that the finding is no feature of the disease: they give no
-    positive evidence. Attributes after fit: `profiles_`.
+    positive evidence.
+
+    Where Orphanet's disorders are loaded, G = max(F, exact_share * O_exact, inexact_share * O_inexact,
+    sibling_share * s / (s + own annotated terms) * mean of F over the siblings) takes the place of F, with
+    s = sibling_strength: sparse descriptions borrow most (docs/adr/0013). Attributes after fit: `profiles_`, and
+    `own_`, F before anything is borrowed or counted.
     """
 
     def __init__(
         self, *, alpha: float = 0.02, beta: float = 0.98, ratio_cap: float = 30.0, class_weight: float = 10.0,
         unspecified_present: float = 1.8, unspecified_weight: float = 3.0, knowledge_weight: float = 4.0,
-        unmentioned_weight: float = 0.3,
+        unmentioned_weight: float = 0.3, exact_share: float = 0.6, inexact_share: float = 0.25,
+        sibling_share: float = 0.4, sibling_strength: float = 5.0,
     ) -> None:  # fmt: skip
         self.alpha = alpha
         self.beta = beta
@@ -74,9 +85,20 @@ class ProfileEstimator(BaseEstimator):
         self.unspecified_weight = unspecified_weight
         self.knowledge_weight = knowledge_weight
         self.unmentioned_weight = unmentioned_weight
+        self.exact_share = exact_share
+        self.inexact_share = inexact_share
+        self.sibling_share = sibling_share
+        self.sibling_strength = sibling_strength
 
-    def fit(self, evidence: Evidence, y: None = None) -> "ProfileEstimator":
-        """Estimate the profile of every disease of the table."""
+    def fit(
+        self, evidence: Evidence, y: None = None, *, others: sp.csc_matrix | None = None,
+        diseases: IntArray | None = None,
+    ) -> "ProfileEstimator":  # fmt: skip
+        """Estimate the profile of every disease of the table.
+
+        When the table holds the rows of some `diseases` only, `others` is the `own_` of a fit to all: what their
+        siblings are known to have.
+        """
         table, graph = evidence.table, evidence.graph
         n_diseases = len(table.diseases)
         weights = FrequencyWeights(
@@ -85,7 +107,8 @@ class ProfileEstimator(BaseEstimator):
         present, total = patient_counts(table, weights)
         to_graph = np.array([graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
         term = to_graph[table.columns["term"]]
-        usable = (term >= 0) & (table.columns["negated"] == 0) & (total > 0)
+        positive = (term >= 0) & (table.columns["negated"] == 0) & (total > 0)
+        usable = positive & table.own
         key = table.columns["disease"][usable].astype(np.int64) * len(graph) + term[usable]
         pairs, group = np.unique(key, return_inverse=True)
         value = (np.bincount(group, present[usable], minlength=len(pairs)) + self.alpha) / (
@@ -93,12 +116,53 @@ class ProfileEstimator(BaseEstimator):
         )
         disease = pairs // len(graph)
         expected: FloatArray = np.bincount(disease, value, minlength=n_diseases).astype(float)
-        frequency = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
-        n_publications = np.zeros(n_diseases)
+        self.own_ = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
+        frequency = self.own_
+        for origin, share in ((EXACT, self.exact_share), (INEXACT, self.inexact_share)):
+            rows = positive & (table.columns["origin"] == origin)
+            if rows.any():
+                stated = share * present[rows] / total[rows]
+                orphanet = _propagate(
+                    graph, table.columns["disease"][rows].astype(np.int64), term[rows], stated, n_diseases
+                )
+                frequency = frequency.maximum(orphanet).tocsc()
+        if table.siblings:
+            n_own = np.bincount(disease, minlength=n_diseases)
+            frequency = frequency.maximum(self._of_siblings(table, n_own, others, diseases)).tocsc()
+        frequency.sort_indices()
+        known, n_publications = frequency, np.zeros(n_diseases)
         if evidence.cases is not None:
             frequency, n_publications = self._add_cases(frequency, evidence.cases, graph)
-        self.profiles_ = Profiles(frequency, expected, _count_references(table), n_publications)
+        self.profiles_ = Profiles(frequency, expected, _count_references(table), n_publications, known)
         return self
+
+    def _of_siblings(
+        self, table: AnnotationTable, n_own: IntArray, others: sp.csc_matrix | None, diseases: IntArray | None
+    ) -> sp.csc_matrix:
+        """The discounted mean of F over the siblings, [terms, diseases]; zero for all but `diseases`."""
+        n = len(table.diseases)
+        wanted = np.arange(n) if diseases is None else diseases
+        own = self.own_
+        if others is not None:
+            kept = np.ones(n)
+            kept[wanted] = 0.0
+            own = own + others @ sp.diags(kept)
+        group = table.sibling_group
+        wanted = wanted[group[wanted] >= 0]
+        numbers, column = np.unique(group[wanted], return_inverse=True)
+        members = [table.siblings[number].diseases for number in numbers.tolist()]
+        size = np.array([len(m) for m in members], float)
+        owner = np.repeat(np.arange(len(members)), size.astype(int))
+        flat = np.array([d for m in members for d in m], np.int64)
+        sums = own @ sp.csc_matrix((np.ones(len(flat)), (flat, owner)), (n, len(members)))
+        weight = self.sibling_share * self.sibling_strength / (self.sibling_strength + n_own[wanted])
+        weight = weight / np.maximum(size[column] - 1, 1)
+        mean = sums @ sp.csc_matrix((weight, (column, wanted)), (len(members), n))
+        mean = (mean - own @ sp.csc_matrix((weight, (wanted, wanted)), (n, n))).tocsc()
+        # a finding of no sibling leaves the rounding error of a difference
+        mean.data[mean.data < 1e-9] = 0.0
+        mean.eliminate_zeros()
+        return mean
 
     def _add_cases(
         self, frequency: sp.csc_matrix, cases: CaseTable, graph: TermGraph
@@ -164,7 +228,9 @@ def _propagate(
 
 def _count_references(table: AnnotationTable) -> FloatArray:
     cited: dict[int, set[str]] = {}
-    pairs = zip(table.columns["disease"].tolist(), table.columns["references"].tolist(), strict=True)
+    own = table.own
+    columns = (table.columns[name][own].tolist() for name in ("disease", "references"))
+    pairs = zip(*columns, strict=True)
     for disease, text in dict.fromkeys(pairs):
         cited.setdefault(disease, set()).update(table.row_references_of(text))
     counts = np.zeros(len(table.diseases))

@@ -41,7 +41,7 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
         self.evidence_ = X
         self.profiles_ = clone(self.profiles).fit(X)
         profiles = self.profiles_.profiles_
-        self.likelihood_ = clone(self.likelihood).fit(profiles.frequency, graph=X.graph)
+        self.likelihood_ = clone(self.likelihood).fit(profiles.frequency, graph=X.graph, known=profiles.known)
         self.offset_ = clone(self.offset).fit(profiles, table=X.table)
         self.nearest_ = None
         self.temperature_ = self.temperature

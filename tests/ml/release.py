@@ -193,3 +193,42 @@ def obographs() -> str:
             edges.append({"sub": identity, "pred": "is_a", "obj": base + parent.split()[0].replace(":", "_")})
     version = base + "hp/releases/2024-02-29/hp.json"
     return json.dumps({"graphs": [{"nodes": nodes, "edges": edges, "meta": {"version": version}}]})
+
+
+def orphapacket(code: str, name: str) -> dict[str, object]:
+    """One Orphanet record, with the inconsistent lists of the published ones."""
+    return {
+        "ORPHAcode": code,
+        "Label": name,
+        "creationDate": "2025-12-09 10:41:42",
+        "copyright": "Orphanet (c) 2025",
+        "DisorderType": {"value": "Disease"},
+        "Phenotypes": [
+            {"Phenotype": {"HPOId": "HP:0000111", "HPOTerm": "x", "HPOFrequency": "Frequent (79-30%)"}}
+        ],
+        "Prevalences": {
+            "Prevalence": {
+                "PrevalenceType": "Point prevalence",
+                "PrevalenceClass": "1-9 / 100 000",
+                "PrevalenceGeographic": "Europe",
+                "Source": "1[PMID]",
+            }
+        },
+        "AverageAgeOfOnsets": [{"AverageAgeOfOnset": {"value": "Neonatal"}}],
+        "TypeOfInheritances": {"TypeOfInheritance": [{"value": "Autosomal dominant"}, {"value": "Unknown"}]},
+        "ExternalReferences": [
+            {"Source": "OMIM", "Reference": "100001", "DisorderMappingRelation": "E (Exact mapping)"}
+        ],
+        "Genes": [{"Gene": {"Symbol": "ABC1"}}, "no data"],
+    }
+
+
+def write_sssom(path: Path, rows: list[tuple[str, str, str]]) -> Path:
+    """An SSSOM mapping set of some (subject, predicate, object)."""
+    lines = [
+        "# license: https://creativecommons.org/publicdomain/zero/1.0/",
+        "# mapping_set_version: http://example.org/releases/2026-08-04/m.sssom.tsv",
+        "subject_id\tpredicate_id\tobject_id",
+    ]
+    path.write_text("\n".join([*lines, *("\t".join(row) for row in rows)]) + "\n")
+    return path

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ml.cli import main
+from ml.evaluation.calibrate import calibrate
 from ml.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
@@ -162,3 +163,10 @@ def test_a_fitted_temperature_calibrates() -> None:
     error = expected_calibration_error(*top_confidence(cases, (scale, power)))
     assert error is not None
     assert error < 0.09  # a tenth of the diagnoses are drawn at random
+
+
+def test_calibration_takes_a_case_without_present_findings(small_knowledge: Path, small_cases: Path) -> None:
+    parameters = calibrate(small_knowledge, [small_cases])
+    for name in ("temperature", "temperature_with_cases"):
+        assert parameters["calibration"][name]["n"] == 4
+        assert 0 <= parameters["calibration"][name]["ece_of_the_cases_fitted_on"] <= 1

@@ -65,13 +65,16 @@ def test_the_score_is_the_documented_sum(ranker: PhenotypeRanker, vocabulary: Vo
     alpha, beta = (8.02 / 11), (9.02 / 11)
     septal_background = (alpha + beta) / 5
     # Atrial septal defect in Alpha: known for the parent, one step away
-    ratio = 0.3 * alpha / septal_background
-    expected = math.log(0.3 + 0.7 * ratio)
+    given = read_parameters()["likelihood"]
+    ratio = given["share"] * alpha / septal_background
+    expected = math.log(given["floor"] + (1 - given["floor"]) * ratio)
     assert ranker.likelihood_.scorer().present(g["HP:0000112"])[ALPHA] == pytest.approx(expected)
     # absent in a disease that nearly always has it, and in one that does not
     absent = ranker.likelihood_.scorer().absent(g["HP:0000220"])
     lens = 20.02 / 21
-    assert absent[GAMMA] == pytest.approx(0.3 * (math.log(1 - lens) - math.log(1 - lens / 5)))
+    assert absent[GAMMA] == pytest.approx(
+        given["absent_weight"] * (math.log(1 - lens) - math.log(1 - lens / 5))
+    )
     assert absent[ALPHA] == 0
 
 
@@ -110,10 +113,12 @@ def test_the_nearest_case_is_a_cosine(
     cases = load_cases([small_cases], vocabulary, table.diseases).table.take([0, 1, 2])
     ranker = new_ranker(read_parameters()).fit(Evidence(vocabulary.graph, table, cases))
     assert ranker.nearest_ is not None
+    given = read_parameters()["nearest"]
+    most = given["weight"] * (1 - given["threshold"])
     score = ranker.nearest_.score(cases.present[2])
-    assert score[GAMMA] == pytest.approx(4.0)  # the very case
+    assert score[GAMMA] == pytest.approx(most)  # the very case
     assert score[BETA] == 0  # no case
-    assert 0 <= score[ALPHA] < 4
+    assert 0 <= score[ALPHA] < most
     assert ranker.nearest_.score(cases.present[2], np.array([True, True, False]))[GAMMA] == 0
 
 
