@@ -30,6 +30,7 @@ def diseases() -> dict[str, CommonDisease]:
 def folder(tmp_path: Path) -> Path:
     for name in (DISEASES, FINDINGS):
         shutil.copy(FOLDER / name, tmp_path / name)
+    edit(tmp_path, FINDINGS, 2, 5, "verified")  # the row that tests below spoil
     return tmp_path
 
 
