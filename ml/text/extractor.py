@@ -21,6 +21,8 @@ from ml.text.translations import TranslationError, read_labels
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _MOST_CONTROL = 0.05
+# "short arm of chromosome 4" is no finding
+_OF_A_CHROMOSOME = re.compile(r"\s+(?:of|del?)\s+(?:the\s+|el\s+)?(?:chromosome|cromosoma)")
 
 
 class Extractor:
@@ -57,6 +59,8 @@ class Extractor:
             for match in (*find(sentence, index), *abbreviations.find(sentence, folded)):
                 places = sorted(match.places)
                 start, end = sentence[places[0]].start, sentence[places[-1]].end
+                if _OF_A_CHROMOSOME.match(folded.folded, end):
+                    continue
                 status, negated = statement.status(start, end)
                 begin, stop = folded.span(start, end)
                 mentions.append(

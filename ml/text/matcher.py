@@ -19,7 +19,7 @@ from ml.text.tokens import Token
 # Content words that may stand between a shared word and its second partner.
 _LONGEST_COORDINATION = 4
 _REACH = 8
-_NEARLY = 0.04
+_NEARLY = 0.02
 _ENUMERATED = 0.92
 # "Ataxia" is also said as "ataxic"; but "inactivated" says something else than "inactivity".
 _ADJECTIVES = ("ic", "ous", "otic", "oid", "ia")
@@ -164,12 +164,17 @@ class _Sentence:
                 not name.has_preposition
                 and all(joined)
                 and not self._is_joined(gap[-1], right)
-                and self._has_coordinator(left, right)
+                and (self._has_coordinator(left, right) or self._is_adjective(left, gap))
             )
         members = [*gap, right]
         joined = [self._is_joined(a, b) for a, b in pairwise(members)]
         # the first member may have a word of its own: "hypoplasia of the left maxilla and mandible"
         return all(joined[1:]) and joined[-1] and self._closes_enumeration(gap[-1], right)
+
+    def _is_adjective(self, left: int, gap: Sequence[int]) -> bool:
+        """Whether a word before a comma may belong to the noun after the next, as in "long, slender fingers"."""
+        word = self._tokens[left].word
+        return len(gap) == 1 and lemma(word) == word and self._keys[left] != "=abnormality"
 
     def _closes_enumeration(self, left: int, right: int) -> bool:
         """Whether "and" or "or" stands before a member or soon after, so that a comma does not end the phrase."""

@@ -49,6 +49,8 @@ def test_findings_fit_the_predictor(extractor: Extractor, predictor: Predictor) 
         ("bilateral ventricular septal defects", {"HP:0001629"}),
         ("renal, cardiac and skeletal anomalies", {"HP:0000077", "HP:0001627", "HP:0000924"}),
         ("An ataxic gait", {"HP:0002066"}),
+        ("long, slender fingers", {"HP:0100807", "HP:0001238"}),
+        ("Deletion of the short arm of chromosome 4 and fever", {"HP:0001945"}),
         ("VSD and pre-auricular pits", {"HP:0001629", "HP:0004467"}),
         ("cleft palate, short stature", {"HP:0000175", "HP:0004322"}),
         ("microcephaly; she cannot walk. Café au lait spots", {"HP:0000252", "HP:0000957"}),
