@@ -13,6 +13,7 @@ from ml.text.tokens import FoldedText, Token
 
 _DEFINED = re.compile(r"\(([A-Z][A-Za-z0-9-]{1,7})s?\)")
 _MOST_WORDS_PER_LETTER = 2
+_LOOK_BACK = 200
 _SCORE = 0.85
 
 
@@ -24,7 +25,7 @@ class Abbreviations:
         self._defined = {
             match.group(1)
             for match in _DEFINED.finditer(text)
-            if _long_form(match.group(1), text[: match.start()])
+            if _long_form(match.group(1), text[max(0, match.start() - _LOOK_BACK) : match.start()])
         }
 
     def find(self, sentence: Sequence[Token], text: FoldedText) -> list[Match]:
@@ -47,7 +48,7 @@ class Abbreviations:
 
 def _long_form(short: str, before: str) -> str | None:
     letters = [c for c in short.lower() if c.isalnum()]
-    words = re.findall(r"[^\W_]+", before[-200:])[-_MOST_WORDS_PER_LETTER * len(letters) :]
+    words = re.findall(r"[^\W_]+", before)[-_MOST_WORDS_PER_LETTER * len(letters) :]
     tail = " ".join(words).lower()
     at = len(tail)
     for n, letter in enumerate(reversed(letters)):

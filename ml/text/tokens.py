@@ -15,7 +15,7 @@ _WORD = re.compile(
     rf"(?<![^\W_])[a-z]-\d{{1,2}}(?![^\W_])|(?:(?<![^\W_])(?:{_PREFIXES})-(?=[a-z]{{3}}))?[^\W_]+(?:['’`](?=s\b)s)?"
 )
 # A full stop ends a sentence before a space, unless it belongs to an abbreviation.
-_SENTENCE_END = re.compile(r"[.!?]+[)\]\"'»”’]*(?=\s|$)|;|\n[ \t]*(?=\n)|\n[ \t]*(?=[-*•·\d])")
+_SENTENCE_END = re.compile(r"(?<![.!?])[.!?]+[)\]\"'»”’]*(?=\s|$)|;|\n[ \t]*(?=\n)|\n[ \t]*(?=[-*•·\d])")
 _ABBREVIATION = re.compile(
     r"\b(?:dr|dra|mr|mrs|ms|prof|sr|sra|e\.g|i\.e|p\.ej|ej|vs|approx|aprox|fig|no|pt|pac|yrs?|mos?|wks?|cf|resp|ca|[a-z])$"
 )
