@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m ml knowledge build | train | predict | benchmark`.
+"""The command line of the engine: `python -m ml knowledge build | train | predict | benchmark | text`.
 
 Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
 """
@@ -13,6 +13,7 @@ from typing import Any
 
 from ml.errors import EngineError
 from ml.serving import InvalidInput, Prediction, Predictor, Query
+from ml.text.command import add_commands as add_text_commands
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
     _calibrate_command(commands)
+    add_text_commands(commands)
     return parser
 
 
