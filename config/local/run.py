@@ -31,6 +31,9 @@ def run(options: Options) -> None:
     """Bring the whole system up, say so, and keep it up until asked to stop; then leave no process."""
     wishes = Wishes()
     wishes.listen()
+    # Celery prefers its own variables to what it is given; those of another project would lead our parts to its broker.
+    for name in [name for name in os.environ if name.startswith("CELERY_")]:
+        del os.environ[name]
     if "MAKELEVEL" in os.environ:
         # make forwards SIGTERM and waits for us; this is for when make itself is killed.
         die_with_parent(signal.SIGTERM, os.getppid())
