@@ -25,13 +25,6 @@ def free_port() -> int:
     raise LocalError(f"No free TCP port was found on {HOST}.")
 
 
-def is_open(port: int) -> bool:
-    """Whether somebody listens there."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex((HOST, port)) == 0
-
-
 def listen(port: int) -> socket.socket:
     """A socket that listens on `port` (0: any free one), for the web server to inherit.
 
