@@ -10,8 +10,9 @@ from typing import Any
 from ml.folders import write_folder
 from ml.knowledge import store
 from ml.knowledge.annotations import AnnotationError, AnnotationFile, read_annotations
+from ml.knowledge.genes import genes_of_disorders, read_genes
 from ml.knowledge.lines import SourceFileError
-from ml.knowledge.model import Disease, Disorder, Mapping, Translation
+from ml.knowledge.model import Disease, DiseaseGene, Disorder, Mapping, Translation
 from ml.knowledge.ontology import OntologyError, read_ontology
 from ml.knowledge.orphanet import read_orphapackets
 from ml.knowledge.rarity import rarity_marks
@@ -28,6 +29,7 @@ ANNOTATION_LICENCE = (
     "registered trademark of Johns Hopkins University), Orphanet (https://www.orpha.net; (c) INSERM, CC BY 4.0) and "
     "DECIPHER (https://www.deciphergenomics.org; cite Firth et al. 2009, PMID:19344873)"
 )
+GENE_LICENCE = f"{HPO_LICENCE}. Compiled from NCBI's mim2gene_medgen (public domain) and Orphanet (CC BY 4.0)"
 ORPHANET_LICENCE = "CC BY 4.0 (https://www.orphadata.com/legal-notice)"
 TRANSLATION_LICENCE = f"translation of HPO labels, under the {HPO_LICENCE}"
 _NOT_STATED = "not stated in the file"
@@ -59,14 +61,16 @@ def build_knowledge(
             ontology = read_ontology(files.ontology)
             say(f"reading {files.annotations.name}")
             annotations = read_annotations(files.annotations)
+            genes = frozenset[DiseaseGene]() if files.genes is None else read_genes(files.genes)
             sources = _sources(files, ontology.release, annotations.release)
         more = _read_optional(optional or OptionalSources(), say)
     except (SourceError, SourceFileError, OntologyError, AnnotationError) as error:
         raise store.KnowledgeError(str(error)) from error
     diseases = _diseases(annotations)
+    all_genes = sorted(genes | genes_of_disorders(more.disorders))
     say("writing")
     content = store.encode(ontology.terms, diseases, annotations.rows)
-    content |= store.encode_optional(more.disorders, more.mappings, more.translations)
+    content |= store.encode_optional(more.disorders, more.mappings, more.translations, all_genes)
     checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(content.items())}
     combined = store.combined_checksum(checksums)
     manifest = {
@@ -87,6 +91,7 @@ def build_knowledge(
                 ("disorders", more.disorders),
                 ("mappings", more.mappings),
                 ("translations", more.translations),
+                ("genes", all_genes),
             )
             if records
         },
@@ -115,7 +120,7 @@ def _diseases(annotations: AnnotationFile) -> list[Disease]:
 
 
 def _sources(files: HpoFiles, ontology_release: str, annotation_release: str) -> list[dict[str, str]]:
-    return [
+    sources = [
         {
             "name": f"Human Phenotype Ontology, {files.ontology.name}",
             "release": ontology_release,
@@ -131,6 +136,17 @@ def _sources(files: HpoFiles, ontology_release: str, annotation_release: str) ->
             "sha256": _checksum(files.annotations),
         },
     ]
+    if files.genes is not None:
+        sources.append(
+            {
+                "name": f"HPO genes of diseases, {files.genes.name}",
+                "release": annotation_release,
+                "licence": GENE_LICENCE,
+                "url": files.origin,
+                "sha256": _checksum(files.genes),
+            }
+        )
+    return sources
 
 
 @dataclass(frozen=True, slots=True)

