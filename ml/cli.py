@@ -52,6 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--translations", type=Path, metavar="FILE", help="labels in another language (Babelon)"
     )
+    build.add_argument(
+        "--online", nargs="?", const="", metavar="FILE.toml", help="fetch the newest public release of "
+        "every source that no other option names; FILE.toml: other addresses than those of ml/knowledge/online.toml",
+    )  # fmt: skip
     build.set_defaults(run=_knowledge_build)
 
     train = commands.add_parser("train", help="train, export and check a model")
@@ -112,9 +116,14 @@ def _say(line: str) -> None:
 
 def _knowledge_build(options: argparse.Namespace) -> int:
     from ml.knowledge.build import OptionalSources, build_knowledge
+    from ml.knowledge.online import ADDRESSES, build_online
 
     optional = OptionalSources(options.orphapackets, options.sssom, options.translations)
-    manifest = build_knowledge(options.out, options.hpo, _say, optional)
+    if options.online is None:
+        manifest = build_knowledge(options.out, options.hpo, _say, optional)
+    else:
+        addresses = Path(options.online) if options.online else ADDRESSES
+        manifest = build_online(options.out, addresses, options.hpo, _say, optional)
     counts = manifest["counts"]
     print(
         f"{options.out}: knowledge {manifest['version']}, {counts['terms']:,} terms, "

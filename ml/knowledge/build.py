@@ -1,9 +1,11 @@
 """`python -m ml knowledge build`: from an HPO release to one versioned knowledge folder."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,8 @@ class OptionalSources:
     orphapackets: Path | None = None
     sssom: Sequence[Path] = ()
     translations: Path | None = None
+    # where a file was fetched from; one that is not here is named by its file name
+    origins: MappingType[Path, str] = field(default_factory=dict)
 
 
 def build_knowledge(
@@ -162,30 +166,33 @@ def _read_optional(optional: OptionalSources, say: Callable[[str], None]) -> _Op
     mappings: set[Mapping] = set()
     translations: tuple[Translation, ...] = ()
     sources: list[dict[str, str]] = []
+    source = functools.partial(_source, optional.origins)
     if optional.orphapackets is not None:
         say(f"reading {optional.orphapackets.name}")
         orphanet = read_orphapackets(optional.orphapackets)
         disorders = orphanet.disorders
         licence = f"{orphanet.copyright}; {ORPHANET_LICENCE}".removeprefix("; ")
-        sources.append(_source("Orphanet, orphapackets", optional.orphapackets, orphanet.release, licence))
+        sources.append(source("Orphanet, orphapackets", optional.orphapackets, orphanet.release, licence))
     for path in sorted(optional.sssom, key=lambda path: path.name):
         say(f"reading {path.name}")
         mapped = read_sssom(path)
         mappings.update(mapped.mappings)
-        sources.append(_source("SSSOM mappings", path, mapped.release, mapped.licence))
+        sources.append(source("SSSOM mappings", path, mapped.release, mapped.licence))
     if optional.translations is not None:
         say(f"reading {optional.translations.name}")
         translations = read_babelon(optional.translations)
-        sources.append(_source("HPO translations", optional.translations, "", TRANSLATION_LICENCE))
+        sources.append(source("HPO translations", optional.translations, "", TRANSLATION_LICENCE))
     return _Optional(disorders, tuple(sorted(mappings)), translations, sources)
 
 
-def _source(name: str, path: Path, release: str, licence: str) -> dict[str, str]:
+def _source(
+    origins: MappingType[Path, str], name: str, path: Path, release: str, licence: str
+) -> dict[str, str]:
     return {
         "name": f"{name}, {path.name}",
         "release": release or _NOT_STATED,
         "licence": licence or _NOT_STATED,
-        "url": path.name,
+        "url": origins.get(path, path.name),
         "sha256": _checksum(path),
     }
 

@@ -1,15 +1,19 @@
 """Reads orphapackets: Orphanet's disorders with phenotypes, prevalence, onset, inheritance, genes and references.
 
-One JSON record a line, as github.com/Orphanet/orphapacket publishes them one a file.
+From JSON lines, one record a line, or from the archive (tar, compressed or not) of github.com/Orphanet/orphapacket,
+which has them one a file.
 """
 
 import json
 import re
+import tarfile
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ml.knowledge.lines import SourceFileError, line_error, numbered_lines
+from ml.knowledge.lines import SourceFileError, numbered_lines
 from ml.knowledge.model import Disorder, DisorderPhenotype, ExternalReference, Prevalence
 
 # Orphanet's words -> HPO's classes (children of HP:0040279), which mean the same ranges.
@@ -25,6 +29,8 @@ FREQUENCIES = {
 RELATIONS = {"E": "exact", "BTNT": "broader", "NTBT": "narrower", "ND": "undecided"}
 _UNKNOWN = ("no data", "No data available", "Not yet documented", "Unknown")
 _HPO_ID = re.compile(r"HP:\d{7}$")
+# of the archive; the repository also keeps records of an older form in its top folder
+_MEMBER = re.compile(r"/json/ORPHApacket_\d+\.json$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +43,48 @@ class OrphanetFile:
 
 
 def read_orphapackets(path: Path) -> OrphanetFile:
-    """Read a file of orphapackets. Raises SourceFileError, which names file, line and field."""
+    """Read a file of orphapackets. Raises SourceFileError, which names file, line (or member) and field."""
     disorders: dict[str, Disorder] = {}
     release = notice = ""
-    for number, line in numbered_lines(path):
-        if not line.strip():
-            continue
+    for place, text in _texts(path):
         try:
-            record = json.loads(line)
+            record = json.loads(text)
             if not isinstance(record, dict):
                 raise ValueError("a JSON object was expected")
+            # a file of the repository has one more level around the record than a line
+            record = _object(record.get("Orphapacket", record))
             disorder = _disorder(record)
         except ValueError as error:
-            raise line_error(path, number, str(error)) from error
+            raise SourceFileError(f"{place}: {error}") from error
         if disorder.id in disorders:
-            raise line_error(path, number, f"ORPHAcode: {disorder.id} stands twice in the file")
+            raise SourceFileError(f"{place}: ORPHAcode: {disorder.id} stands twice in the file")
         disorders[disorder.id] = disorder
         release = max(release, str(record.get("creationDate", ""))[:10])
         notice = notice or str(record.get("copyright", ""))
     if not disorders:
         raise SourceFileError(f"{path.name} holds no record: one orphapacket a line was expected")
     return OrphanetFile(release, notice, tuple(disorders[identity] for identity in sorted(disorders)))
+
+
+def _texts(path: Path) -> Iterator[tuple[str, str | bytes]]:
+    """(where it stands, JSON text) of each record."""
+    if path.is_file() and tarfile.is_tarfile(path):
+        yield from _members(path)
+        return
+    for number, line in numbered_lines(path):
+        if line.strip():
+            yield f"{path.name}, line {number}", line
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                stream = archive.extractfile(member) if _MEMBER.search(member.name) else None
+                if stream is not None:
+                    yield f"{path.name}, {member.name}", stream.read()
+    except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        raise SourceFileError(f"{path.name}: the archive is damaged ({error})") from error
 
 
 def _disorder(record: dict[str, Any]) -> Disorder:

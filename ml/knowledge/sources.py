@@ -77,16 +77,16 @@ def _in_folder(folder: Path, origin: str) -> HpoFiles:
 
 def _download(base: str, folder: Path) -> HpoFiles:
     annotations = folder / ANNOTATION_NAME
-    _fetch(base, ANNOTATION_NAME, annotations)
+    fetch(f"{base.rstrip('/')}/{ANNOTATION_NAME}", annotations)
     genes: Path | None = folder / GENES_NAME
     try:
-        _fetch(base, GENES_NAME, folder / GENES_NAME)
+        fetch(f"{base.rstrip('/')}/{GENES_NAME}", folder / GENES_NAME)
     except SourceError:
         genes = None
     failures = []
     for name in ONTOLOGY_NAMES:
         try:
-            _fetch(base, name, folder / name)
+            fetch(f"{base.rstrip('/')}/{name}", folder / name)
         except SourceError as error:
             failures.append(str(error))
         else:
@@ -94,11 +94,11 @@ def _download(base: str, folder: Path) -> HpoFiles:
     raise SourceError("; ".join(failures))
 
 
-def _fetch(base: str, name: str, target: Path) -> None:
-    address = f"{base.rstrip('/')}/{name}"
+def fetch(address: str, target: Path) -> None:
+    """Save what an http(s) address gives, at most 500 MB. Raises SourceError; `target` is then not there."""
     try:
         with (
-            urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer,  # noqa: S310 (scheme checked above)
+            urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as answer,  # noqa: S310 (callers check the scheme)
             target.open("wb") as stream,
         ):
             received = 0
