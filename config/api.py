@@ -7,7 +7,7 @@ from django.utils.decorators import method_decorator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.core.capabilities import PUBLIC
-from apps.knowledge.api import DiseaseRead, Diseases, TermDetail, Terms
+from apps.knowledge.api import DiseaseRead, Diseases, NoteFindings, TermDetail, Terms
 from apps.predictions.api.cases import CaseRead, Cases
 from apps.predictions.api.feedback import FeedbackList
 from apps.predictions.api.predictions import PredictionExplanation, PredictionRead, Predictions
@@ -74,6 +74,7 @@ urlpatterns = [
     path("cases/", Cases.as_view(), name="cases"),
     path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
     path("feedback/", FeedbackList.as_view(), name="feedback"),
+    path("notes/findings/", NoteFindings.as_view(), name="note-findings"),
     path("terms/", Terms.as_view(), name="terms"),
     path("terms/<curie:term_id>/", TermDetail.as_view(), name="term"),
     path("diseases/", Diseases.as_view(), name="diseases"),

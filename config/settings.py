@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"NoteStateEnum": ["present", "absent", "uncertain", "family"]},
 }
 
 # --- Work behind the scenes ------------------------------------------------------------------------------------

@@ -161,6 +161,24 @@ def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) 
 
 
 @transaction.atomic
+def set_findings(*, actor: Actor, case_id: UUID, states: Mapping[str, bool]) -> Case:
+    """Add several findings as one act (term id -> whether it is present); those there already change. Terms exist."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    account = actor.account()
+    Finding.objects.bulk_create(
+        (
+            Finding(case=case, term_id=term_id, is_present=is_present, recorded_by=account)
+            for term_id, is_present in states.items()
+        ),
+        update_conflicts=True,
+        unique_fields=["case", "term"],
+        update_fields=["is_present", "recorded_by"],
+    )
+    return _finding_changed(actor, case, "case.finding.set")
+
+
+@transaction.atomic
 def remove_finding(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
     """Take a finding off the case. Idempotent."""
     actor.require(Capability.CASE_WRITE)

@@ -1,4 +1,4 @@
-"""REST: terms and diseases."""
+"""REST: terms, diseases, and what a note says."""
 
 from typing import Any
 
@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from apps.core.capabilities import Capability
 from apps.core.rest import Input, Operation, TextField
-from apps.knowledge import selectors
+from apps.knowledge import selectors, services
 from apps.knowledge.models import Annotation, Disease, Term
+from apps.knowledge.notes import LANGUAGES, LONGEST_NOTE, STATES, NoteFinding
 from apps.knowledge.references import source_address
 
 
@@ -228,3 +229,101 @@ class DiseaseRead(Operation):
         disease = selectors.get_disease(disease_id=disease_id)
         annotations = AnnotationAnswer(selectors.list_annotations(disease=disease), many=True).data
         return Response({**DiseaseAnswer(disease).data, "annotations": annotations})
+
+
+class NoteInput(Input):
+    """A clinical note. It is read and forgotten: neither stored nor logged."""
+
+    text = TextField(
+        max_length=LONGEST_NOTE,
+        trim_whitespace=False,
+        allow_blank=True,
+        help_text=_("plain text in English or Spanish"),
+    )
+    language = serializers.ChoiceField(
+        LANGUAGES, required=False, help_text=_("without it, the language is told from the text")
+    )
+
+
+class SpanAnswer(serializers.Serializer):
+    """A place of the text that names the finding."""
+
+    start = serializers.IntegerField(help_text=_("in characters of what was sent, from 0"))
+    end = serializers.IntegerField(help_text=_("the first character after it"))
+    state = serializers.ChoiceField(STATES, help_text=_("what is said at this place"))
+    negated = serializers.BooleanField(help_text=_("denied of the patient, or of the relative"))
+    score = serializers.FloatField(help_text=_("how close the wording is to a name, 0 to 1; no probability"))
+
+
+class NoteFindingAnswer(serializers.Serializer):
+    """A finding of the note, once, under the state that counts."""
+
+    finding = TermReference()
+    state = serializers.ChoiceField(
+        STATES, help_text=_("family and uncertain findings are not findings of the patient")
+    )
+    score = serializers.FloatField(help_text=_("that of the closest wording"))
+    spans = SpanAnswer(many=True, help_text=_("in reading order"))
+
+
+class NoteAnswer(serializers.Serializer):
+    """What the note says. A person confirms each finding before it counts."""
+
+    language = serializers.ChoiceField(LANGUAGES, help_text=_("in which it was read"))
+    is_limited = serializers.BooleanField(
+        help_text=_("read by few names only, as no translations are loaded")
+    )
+    findings = NoteFindingAnswer(many=True)
+
+
+class NoteFindings(Operation):
+    """Findings of a note."""
+
+    capability = Capability.CASE_WRITE
+
+    @extend_schema(
+        operation_id="notes_findings",
+        tags=["notes"],
+        request=NoteInput,
+        responses=NoteAnswer,
+        examples=[
+            OpenApiExample(
+                "A note",
+                value={"text": "Tall, with ectopia lentis. No cleft palate.", "language": "en"},
+                request_only=True,
+            )
+        ],
+        summary="Find the findings of a note",
+    )
+    def post(self, request: Request) -> Response:
+        """Read a clinical note: findings that are present, absent, uncertain or a relative's, with their places.
+
+        Nothing of the note is stored. To use findings, send those that a person confirmed with a case or a prediction.
+        """
+        given = self.body(NoteInput)
+        note = services.read_note(actor=self.actor, text=given["text"], language=given.get("language"))
+        return Response(
+            {
+                "language": note.language,
+                "is_limited": note.is_limited,
+                "findings": [_note_finding(found) for found in note.findings],
+            }
+        )
+
+
+def _note_finding(found: NoteFinding) -> dict[str, Any]:
+    return {
+        "finding": {"id": found.id, "label": found.label},
+        "state": found.state,
+        "score": found.score,
+        "spans": [
+            {
+                "start": mention.start,
+                "end": mention.end,
+                "state": mention.status,
+                "negated": mention.negated,
+                "score": mention.score,
+            }
+            for mention in found.mentions
+        ],
+    }

@@ -1,15 +1,18 @@
-"""Loading a knowledge folder."""
+"""Loading a knowledge folder, and reading notes with it."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, models, transaction
 from psycopg import sql
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
+from apps.core.capabilities import Capability
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term, TermName
+from apps.knowledge.notes import ReadNote, findings_in
 from apps.knowledge.selectors import current_release
 from ml.knowledge import Knowledge, read_knowledge
 from ml.knowledge import Term as SourceTerm
@@ -168,3 +171,26 @@ def _write_search_words() -> None:
                 "INSERT INTO knowledge_searchword (kind, word, frequency) SELECT %s, word, ndoc FROM ts_stat(%s)",
                 [kind.value, names],
             )
+
+
+@transaction.atomic
+def read_note(
+    *,
+    actor: Actor,
+    text: str,
+    language: str | None = None,
+    case_id: UUID | None = None,
+    patient_id: UUID | None = None,
+) -> ReadNote:
+    """The findings of a clinical note, of a case if one is named. The note is neither kept nor recorded."""
+    actor.require(Capability.CASE_WRITE)
+    found = findings_in(text, language)
+    record_event(
+        actor=actor,
+        action="note.read",
+        object_type="case" if case_id else "note",
+        object_ids=[case_id] if case_id else [],
+        patient_ids=[patient_id] if patient_id else [],
+        details={"language": found.language, "findings": len(found.findings)},
+    )
+    return found

@@ -4,7 +4,16 @@
 deterministic, and safe to share among threads. What it reaches, and where it is weak: docs/text.md.
 """
 
-from ml.text.extractor import Extractor, TranslationError, extract
+from ml.text.extractor import Extractor, TranslationError, extract, read_spanish_labels, read_terms
 from ml.text.notes import InvalidNote, Mention, Notes
 
-__all__ = ["Extractor", "InvalidNote", "Mention", "Notes", "TranslationError", "extract"]
+__all__ = [
+    "Extractor",
+    "InvalidNote",
+    "Mention",
+    "Notes",
+    "TranslationError",
+    "extract",
+    "read_spanish_labels",
+    "read_terms",
+]

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ml.knowledge import KnowledgeError, Synonym, Term
-from ml.knowledge.store import TERMS, read_manifest
+from ml.knowledge.store import TERMS, TRANSLATIONS, read_manifest
 from ml.text.abbreviations import Abbreviations
 from ml.text.context import Reader
 from ml.text.language import LANGUAGES, detect
@@ -17,7 +17,7 @@ from ml.text.names import NameIndex, build_index
 from ml.text.notes import LARGEST_NOTE, InvalidNote, Mention, Notes, summarise
 from ml.text.spanish import spanish_names
 from ml.text.tokens import FoldedText, fold, sentences
-from ml.text.translations import TranslationError, read_labels
+from ml.text.translations import UNUSABLE_TRANSLATIONS, TranslationError, read_labels
 
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _MOST_CONTROL = 0.05
@@ -26,18 +26,28 @@ _OF_A_CHROMOSOME = re.compile(r"\s+(?:of|del?)\s+(?:the\s+|el\s+)?(?:chromosome|
 
 
 class Extractor:
-    """Reads notes; immutable after construction, so threads may share one."""
+    """Reads notes; immutable after construction, so threads may share one.
+
+    With `spanish_labels` it reads Spanish, too; with none in them, by the synonyms of `lexicons/synonyms.es.tsv` alone.
+    """
 
     def __init__(self, terms: Iterable[Term], spanish_labels: Mapping[str, str] | None = None) -> None:
         terms = tuple(terms)
         self._indexes: dict[str, NameIndex] = {"en": build_index(terms, "en")}
-        if spanish_labels:
+        if spanish_labels is not None:
             self._indexes["es"] = build_index(terms, "es", spanish_names(spanish_labels))
 
     @classmethod
     def load(cls, knowledge: Path, translations: Path | None = None) -> "Extractor":
-        """From a knowledge folder and, for Spanish, a Babelon file. Raises KnowledgeError, TranslationError."""
-        spanish = read_labels(translations, "es") if translations is not None else None
+        """From a knowledge folder. Spanish needs its translated labels, or a Babelon file that has them.
+
+        Raises KnowledgeError, TranslationError.
+        """
+        spanish = (
+            read_labels(translations, "es")
+            if translations is not None
+            else read_spanish_labels(knowledge) or None
+        )
         return cls(read_terms(knowledge), spanish)
 
     @property
@@ -81,7 +91,7 @@ class Extractor:
         if chosen not in self._indexes:
             raise InvalidNote(
                 "unknown_language",
-                "Spanish needs the translated labels: load the extractor with a Babelon file of HPO",
+                "Spanish needs the translated labels: build the knowledge with them, or give a Babelon file of HPO",
             )
         return chosen
 
@@ -96,15 +106,31 @@ def extract(
 
 def read_terms(knowledge: Path) -> tuple[Term, ...]:
     """The terms of a knowledge folder, without its annotations, which take ten times as long. Raises KnowledgeError."""
+    return tuple(_term(json.loads(line)) for line in _content(knowledge, TERMS).splitlines())
+
+
+def read_spanish_labels(knowledge: Path) -> dict[str, str]:
+    """Term id -> Spanish label, of a knowledge folder; empty when it has no translations. Raises KnowledgeError."""
+    if TRANSLATIONS not in read_manifest(knowledge)["files"]:
+        return {}
+    rows = (line.split("\t") for line in _content(knowledge, TRANSLATIONS).decode().splitlines()[1:])
+    return {
+        term: label
+        for term, language, label, status in rows
+        if language == "es" and status not in UNUSABLE_TRANSLATIONS
+    }
+
+
+def _content(knowledge: Path, name: str) -> bytes:
     manifest = read_manifest(knowledge)
-    path = knowledge / TERMS
+    path = knowledge / name
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise KnowledgeError(f"{knowledge} lacks {TERMS}: build the knowledge again") from error
-    if hashlib.sha256(raw).hexdigest() != manifest["files"][TERMS]:
+        raise KnowledgeError(f"{knowledge} lacks {name}: build the knowledge again") from error
+    if hashlib.sha256(raw).hexdigest() != manifest["files"][name]:
         raise KnowledgeError(f"{path} is damaged (checksum differs): build the knowledge again")
-    return tuple(_term(json.loads(line)) for line in gzip.decompress(raw).splitlines())
+    return gzip.decompress(raw)
 
 
 def _term(record: dict[str, object]) -> Term:
@@ -136,4 +162,4 @@ def _check(text: str) -> None:
         )
 
 
-__all__ = ["Extractor", "TranslationError", "extract", "read_terms"]
+__all__ = ["Extractor", "TranslationError", "extract", "read_spanish_labels", "read_terms"]

@@ -9,7 +9,7 @@ from ml.errors import EngineError
 
 _COLUMNS = ("subject_id", "predicate_id", "translation_language", "translation_value")
 # A label may be preliminary; one that is no translation is left out.
-_UNUSABLE = frozenset({"NOT_TRANSLATED"})
+UNUSABLE_TRANSLATIONS = frozenset({"NOT_TRANSLATED"})
 
 
 class TranslationError(EngineError, ValueError):
@@ -35,7 +35,7 @@ def read_labels(path: Path, language: str) -> dict[str, str]:
         for row in reader
         if row["predicate_id"] == "rdfs:label"
         and row["translation_language"] == language
-        and row.get("translation_status") not in _UNUSABLE
+        and row.get("translation_status") not in UNUSABLE_TRANSLATIONS
         and (row["translation_value"] or "").strip()
     }
     if not labels:

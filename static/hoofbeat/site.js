@@ -142,5 +142,12 @@
       field.value = "";
       field.focus();
     }
+    // On a shared screen a note stays no longer than it is needed.
+    if (event.target.id === "take-findings" && event.detail.successful) {
+      document.getElementById("note-text").value = "";
+    }
+    if (event.target.id === "read-note" && event.detail.successful) {
+      document.getElementById("note-problem").replaceChildren();
+    }
   });
 })();

@@ -70,6 +70,8 @@ def explained(error: FieldError) -> str:
             return _(
                 "%(value)s is no finding of a patient; choose a term below “Phenotypic abnormality”."
             ) % {"value": error.value}
+        case "nothing_ticked":
+            return _("Tick at least one finding, or close the note.")
         case "obsolete_without_replacement":
             return _("%(value)s is no longer used and nothing replaces it; choose another finding.") % {
                 "value": error.value

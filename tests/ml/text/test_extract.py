@@ -1,5 +1,7 @@
 """Notes into findings, through the door."""
 
+import hashlib
+import json
 import threading
 import time
 from pathlib import Path
@@ -8,8 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from ml.folders import write_folder
+from ml.knowledge import read_knowledge
+from ml.knowledge.store import MANIFEST, encode, encode_optional
+from ml.knowledge.translations import read_babelon
 from ml.serving import Predictor
-from ml.text import Extractor, InvalidNote, Notes, TranslationError, extract
+from ml.text import Extractor, InvalidNote, Notes, TranslationError, extract, read_spanish_labels
 
 NOTE = """Reason for visit: a 14-year-old girl with tall stature and arachnodactyly.
 
@@ -198,3 +204,21 @@ def test_threads_share_one_extractor(extractor: Extractor) -> None:
     for thread in threads:
         thread.join()
     assert found == [expected] * 4
+
+
+def test_spanish_labels_of_the_knowledge_folder_are_used(
+    tmp_path: Path, knowledge_dir: Path, translations: Path
+) -> None:
+    rows = read_knowledge(knowledge_dir)
+    folder = tmp_path / "translated"
+    more = encode_optional((), (), read_babelon(translations))
+    content = encode(rows.terms, (), ()) | more
+    checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
+    manifest = dict(rows.manifest) | {"files": checksums}
+    write_folder(folder, content | {MANIFEST: json.dumps(manifest).encode()})
+    assert read_spanish_labels(knowledge_dir) == {}
+    assert read_spanish_labels(folder)["HP:0001166"] == "Aracnodactilia"
+    assert Extractor.load(folder).extract("Aracnodactilia y fiebre.", "es").present == (
+        "HP:0001166",
+        "HP:0001945",
+    )

@@ -1,0 +1,1 @@
+"""Pages: the consultation, notes, outcomes and the history."""

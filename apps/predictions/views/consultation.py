@@ -1,0 +1,169 @@
+"""The consultation: a case's findings, and its differential diagnosis with what speaks for and against each disease."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views import View
+
+from apps.accounts.permissions import CapabilityRequired
+from apps.accounts.selectors import list_colleagues, people_of
+from apps.cases.forms import colleague_choices, look_up_finding
+from apps.cases.models import Case
+from apps.cases.selectors import consents_of, get_case, list_care_team
+from apps.cases.services import read_cases, remove_finding, set_finding
+from apps.core.capabilities import Capability
+from apps.core.problems import FieldError
+from apps.knowledge.selectors import labels_of, resolve_terms
+from apps.predictions.differential import TOP, differential_of, diseases_of, past_of, reasons_of
+from apps.predictions.models import Prediction
+from apps.predictions.selectors import list_predictions
+from apps.predictions.services import explain, is_outdated, predict_case
+
+MOST_PAST = 20
+
+
+def differential_context(view: CapabilityRequired, case: Case, past: list[Prediction]) -> dict[str, Any]:
+    """What the right column shows: the newest prediction of `past`, and the lines of all."""
+    diseases = diseases_of(
+        [(row, TOP) for row in past[1:]] + [(row, len(row.output["ranking"])) for row in past[:1]]
+    )
+    return {
+        "case": case,
+        "differential": differential_of(past[0], diseases) if past else None,
+        "past": past_of(
+            past, diseases, people_of(actor=view.actor, user_ids=[row.requested_by_id for row in past])
+        ),
+        "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
+        "has_present": any(finding.is_present for finding in case.findings.all()),
+    }
+
+
+def past_predictions(view: CapabilityRequired, case: Case, n: int = MOST_PAST) -> list[Prediction]:
+    return list(list_predictions(actor=view.actor).filter(case_id=case.pk)[:n])
+
+
+def findings_context(view: CapabilityRequired, case: Case) -> dict[str, Any]:
+    """What the left column shows after a change of findings, and whether the list is still that of the case."""
+    past = past_predictions(view, case, 1)
+    return {
+        "case": case,
+        "differential": past[0] if past else None,
+        "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
+        "has_present": any(finding.is_present for finding in case.findings.all()),
+    }
+
+
+class Consultation(CapabilityRequired, View):
+    """One case: findings on the left, the differential diagnosis on the right."""
+
+    capability = Capability.CASE_READ
+
+    @transaction.atomic
+    def get(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        case = get_case(actor=self.actor, case_id=case_id)
+        read_cases(actor=self.actor, cases=[case], action="case.read")
+        team = list(list_care_team(case=case))
+        colleagues = list_colleagues(actor=self.actor, capability=Capability.CASE_READ).exclude(
+            pk__in=[member.pk for member in team]
+        )
+        context = differential_context(self, case, past_predictions(self, case)) | {
+            "consents": consents_of(patient_id=case.patient_id),
+            "team": team,
+            "colleagues": colleague_choices(colleagues),
+        }
+        return render(request, "consultation/page.html", context)
+
+
+class FindingAct(CapabilityRequired, View):
+    """Base of the acts on one finding: the answer is the list of findings, or the whole page without JavaScript."""
+
+    capability = Capability.CASE_WRITE
+    http_method_names = ["post"]
+
+    def answer(self, request: HttpRequest, case: Case, **more: Any) -> HttpResponse:
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect("predictions:consultation", case.pk)
+        context = findings_context(self, case) | {"saved_at": timezone.now()}
+        return render(request, "consultation/findings_saved.html", context | more)
+
+
+class SetFinding(FindingAct):
+    """Adds a finding, chosen or typed, or changes whether it is present."""
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        found = self._finding(
+            request.POST.get("finding", ""), request.POST.get("finding_text", "").strip()[:200]
+        )
+        if isinstance(found, FieldError):
+            # Only the name typed is judged, which tells nothing about the case.
+            context = {"error": found, "case_id": case_id}
+            answer = render(request, "consultation/finding_problem.html", context, status=422)
+            answer["HX-Retarget"] = "#finding-problem"
+            return answer
+        is_present = request.POST.get("state") != "absent"
+        case = set_finding(actor=self.actor, case_id=case_id, term_id=found, is_present=is_present)
+        return self.answer(request, case)
+
+    def _finding(self, term_id: str, text: str) -> str | FieldError:
+        if term_id:
+            known = resolve_terms(term_ids=[term_id])
+            return (
+                known[term_id].pk
+                if term_id in known
+                else FieldError("findings", "unknown_finding", "", term_id)
+            )
+        found = look_up_finding(text)
+        return found if isinstance(found, FieldError) else found.id
+
+
+class RemoveFinding(FindingAct):
+    """Takes a finding off, and offers to put it back."""
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        term_id = request.POST.get("finding", "")
+        case = remove_finding(actor=self.actor, case_id=case_id, term_id=term_id)
+        removed = {
+            "id": term_id,
+            "label": labels_of(term_ids=[term_id]).get(term_id, term_id),
+            "state": "absent" if request.POST.get("state") == "absent" else "present",
+        }
+        return self.answer(request, case, removed=removed)
+
+
+class Predict(CapabilityRequired, View):
+    """Asks the engine, and shows its answer."""
+
+    capability = Capability.PREDICTION_CREATE
+    http_method_names = ["post"]
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        predict_case(actor=self.actor, case_id=case_id)
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect("predictions:consultation", case_id)
+        case = get_case(actor=self.actor, case_id=case_id)
+        context = differential_context(self, case, past_predictions(self, case)) | {
+            "consents": consents_of(patient_id=case.patient_id),
+            "is_new": True,
+        }
+        return render(request, "consultation/predicted.html", context)
+
+
+class DiseaseReasons(CapabilityRequired, View):
+    """What speaks for and against one disease of a list: a part of the page, or a page without JavaScript."""
+
+    capability = Capability.PREDICTION_READ
+
+    def get(self, request: HttpRequest, prediction_id: UUID, disease_id: str) -> HttpResponse:
+        _prediction, explanation = explain(
+            actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
+        )
+        context = {"reasons": reasons_of(explanation), "prediction_id": prediction_id}
+        template = "consultation/reasons.html" if request.htmx else "consultation/reasons_page.html"  # type: ignore[attr-defined]
+        return render(request, template, context)
