@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
 from ml.serving import InvalidInput, Prediction, Predictor, Query
 from ml.text.command import add_commands as add_text_commands
@@ -72,6 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", type=Path, required=True, metavar="DIR")
     predict.add_argument("--present", nargs="+", action="extend", default=[], metavar="HP:...")
     predict.add_argument("--absent", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument("--uncertain", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument(
+        "--volunteered",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HP:...",
+        help="of these, those said unasked",
+    )
     predict.add_argument("--age", metavar="P30Y", help="ISO 8601 duration")
     predict.add_argument("--sex", metavar="SEX", help="female, male, other or unknown")
     predict.add_argument("--top", type=_count, default=10, metavar="N", help="places to show, 1 to 100")
@@ -92,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
     _calibrate_command(commands)
+    add_data_commands(commands)
     add_text_commands(commands)
     return parser
 
@@ -158,8 +169,9 @@ def _predict(options: argparse.Namespace) -> int:
     predictor = Predictor.load(options.model)
     try:
         query = predictor.resolve(
-            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex
-        )
+            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex,
+            uncertain=_words(options.uncertain), volunteered=_words(options.volunteered),
+        )  # fmt: skip
     except InvalidInput as error:
         for issue in error.issues:
             near = ", ".join(f"{identity} {label}" for identity, label in issue.near)
@@ -202,6 +214,7 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
         "knowledge": predictor.manifest.knowledge_version,
         "present": list(query.present),
         "absent": list(query.absent),
+        "uncertain": list(query.uncertain),
         "age_years": query.age_years,
         "sex": query.sex,
         "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
