@@ -11,10 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
-from ml.serving import InvalidInput, Prediction, Predictor, Query
+from ml.serving import InvalidInput, Prediction, Predictor, Prior, Query
+from ml.serving.clinic_mix import read_clinic_mix
+from ml.serving.priors import DEFAULT, NAMES
 from ml.text.command import add_commands as add_text_commands
+
+_PRIORS = f"what speaks for a disease before any finding: {', '.join(NAMES)}; default: {DEFAULT}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,18 +76,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", type=Path, required=True, metavar="DIR")
     predict.add_argument("--present", nargs="+", action="extend", default=[], metavar="HP:...")
     predict.add_argument("--absent", nargs="+", action="extend", default=[], metavar="HP:...")
-    predict.add_argument("--uncertain", nargs="+", action="extend", default=[], metavar="HP:...")
-    predict.add_argument(
-        "--volunteered",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="HP:...",
-        help="of these, those said unasked",
-    )
     predict.add_argument("--age", metavar="P30Y", help="ISO 8601 duration")
     predict.add_argument("--sex", metavar="SEX", help="female, male, other or unknown")
     predict.add_argument("--top", type=_count, default=10, metavar="N", help="places to show, 1 to 100")
+    prior = predict.add_mutually_exclusive_group()
+    prior.add_argument("--prior", metavar="NAME", help=_PRIORS)
+    prior.add_argument(
+        "--clinic-mix", type=Path, metavar="FILE",
+        help="a clinic's counts of diagnoses as prior: JSON object or table of disease id, tab, count",
+    )  # fmt: skip
     predict.add_argument("--explain", action="store_true", help="say why, for the first place")
     predict.add_argument("--json", action="store_true", help="print JSON")
     predict.set_defaults(run=_predict)
@@ -98,11 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument(
         "--fair", action="store_true", help="the same, and every other disease loses one random reference too"
     )
+    benchmark.add_argument("--prior", choices=NAMES, default=DEFAULT, help=_PRIORS)
     benchmark.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
     _calibrate_command(commands)
-    add_data_commands(commands)
     add_text_commands(commands)
     return parser
 
@@ -169,41 +169,51 @@ def _predict(options: argparse.Namespace) -> int:
     predictor = Predictor.load(options.model)
     try:
         query = predictor.resolve(
-            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex,
-            uncertain=_words(options.uncertain), volunteered=_words(options.volunteered),
-        )  # fmt: skip
+            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex
+        )
+        prior: str | Prior | None = options.prior
+        if options.clinic_mix is not None:
+            prior = predictor.clinic_prior(read_clinic_mix(options.clinic_mix))
+        prediction = predictor.predict(query, options.top, prior)
     except InvalidInput as error:
         for issue in error.issues:
             near = ", ".join(f"{identity} {label}" for identity, label in issue.near)
             print(f"{issue.field}: {issue.detail}" + (f" (near: {near})" if near else ""), file=sys.stderr)
         return 2
-    prediction = predictor.predict(query, options.top)
     if options.json:
         print(json.dumps(_as_json(predictor, query, prediction), ensure_ascii=False, indent=1))
         return 0
     for notice in query.notices:
         print(f"note: {notice.detail}")
     print(
-        f"{len(query.present)} present, {len(query.absent)} absent; model {predictor.manifest.artefact_hash[:12]}"
+        f"{len(query.present)} present, {len(query.absent)} absent; prior: {prediction.prior}; "
+        f"model {predictor.manifest.artefact_hash[:12]}"
     )
     for row in prediction.ranking:
         rarity = f"  [{row.rarity}]" if row.rarity else ""
         print(f"{row.rank:4d}  {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
+    for group in prediction.groups:
+        print(
+            f"      {group.probability:6.1%}  one of {len(group.members)}, {group.label}: {', '.join(group.members)}"
+        )
     if options.explain:
-        _print_explanation(predictor, query, prediction.ranking[0].id)
+        _print_explanation(predictor, query, prediction.ranking[0].id, prior)
     print("The system advises; a clinician decides.")
     return 0
 
 
-def _print_explanation(predictor: Predictor, query: Query, disease_id: str) -> None:
-    explanation = predictor.explain(query, disease_id)
+def _print_explanation(
+    predictor: Predictor, query: Query, disease_id: str, prior: str | Prior | None
+) -> None:
+    explanation = predictor.explain(query, disease_id, prior)
     print(
         f"\nWhy {explanation.name} (score {explanation.score:.2f}, of which {explanation.base:.2f} without findings):"
     )
     for item in explanation.contributions:
         through = f" through {item.matched_label}" if item.matched not in (None, item.finding) else ""
         source = f"  {item.frequency or ''} {' '.join(item.references[:3])}".rstrip()
-        print(f"  {item.weight:+6.2f}  {item.state:<7} {item.label}{through}{source}")
+        unseen = "" if item.verified else "  (unverified)"
+        print(f"  {item.weight:+6.2f}  {item.state:<7} {item.label}{through}{source}{unseen}")
     for asked in explanation.expected_not_asked[:5]:
         print(f"     ask  {asked.label}  {asked.frequency or ''}".rstrip())
 
@@ -214,9 +224,9 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
         "knowledge": predictor.manifest.knowledge_version,
         "present": list(query.present),
         "absent": list(query.absent),
-        "uncertain": list(query.uncertain),
         "age_years": query.age_years,
         "sex": query.sex,
+        "prior": prediction.prior,
         "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
         "ranking": [
             {
@@ -226,8 +236,14 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
                 "probability": row.probability,
                 "score": row.score,
                 "rarity": row.rarity,
+                "ids": list(row.ids),
+                "group": row.group,
             }
             for row in prediction.ranking
+        ],
+        "groups": [
+            {"label": g.label, "members": list(g.members), "probability": g.probability}
+            for g in prediction.groups
         ],
     }
 
@@ -244,7 +260,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     protocol = "fair" if options.fair else "leave-publication-out" if options.leave_publication_out else "raw"
     report = write_benchmark(
-        options.model, options.cases, protocol, options.report, options.predictions, _say
+        options.model, options.cases, protocol, options.report, options.predictions, _say, options.prior
     )
     figures = "  ".join(
         f"{k} {report[k]:.3f}" for k in ("top1", "top3", "top5", "top10", "mrr") if report["n"]

@@ -51,16 +51,24 @@ class TermName(models.Model):
 
 
 class Disease(models.Model):
-    """A disease of OMIM, Orphanet or DECIPHER. Never deleted, for stored predictions speak of it."""
+    """A disease under its canonical id. Never deleted, for stored predictions speak of it.
+
+    `ids` are all ids that mean it, the canonical one first; empty where the release in use knows it no longer, or
+    merged it into another.
+    """
 
     id = models.CharField(max_length=30, primary_key=True)
     name = models.CharField(max_length=500)
     database = models.CharField(max_length=12)
     rarity = models.CharField(max_length=8, blank=True, help_text="rare, common, or empty where not known")
     rarity_source = models.CharField(max_length=300, blank=True)
+    ids = ArrayField(models.CharField(max_length=30), default=list)
 
     class Meta:
-        indexes = [GinIndex(SearchVector("name", config="simple"), name="disease_name_words")]
+        indexes = [
+            GinIndex(SearchVector("name", config="simple"), name="disease_name_words"),
+            GinIndex(fields=["ids"], name="disease_ids"),
+        ]
 
 
 class SearchWord(models.Model):
@@ -83,7 +91,10 @@ class SearchWord(models.Model):
 
 
 class Annotation(models.Model):
-    """One row of phenotype.hpoa: a finding (or course, onset, inheritance) of a disease, and where that is said."""
+    """A finding (or course, onset, inheritance) of a disease, and where that is said.
+
+    From phenotype.hpoa, the set of common diseases, or an Orphanet disorder that the former does not describe.
+    """
 
     disease = models.ForeignKey(Disease, models.CASCADE, related_name="annotations")
     term = models.ForeignKey(Term, models.PROTECT, related_name="annotations")
@@ -94,3 +105,6 @@ class Annotation(models.Model):
     sex = models.CharField(max_length=10, blank=True)
     references = ArrayField(models.TextField(), default=list)
     evidence = models.CharField(max_length=10, blank=True)
+    is_verified = models.BooleanField(
+        default=True, help_text="false where nobody has seen the statement in its source"
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from apps.core.problems import Denied
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term
@@ -34,7 +34,7 @@ ORDER BY best.score DESC, length(best.text), term.label LIMIT %(limit)s
 
 _DISEASES_SQL = """
 SELECT id FROM knowledge_disease
-WHERE to_tsvector('simple'::regconfig, COALESCE(name, '')) @@ to_tsquery('simple', %(tsquery)s)
+WHERE ids <> '{}' AND to_tsvector('simple'::regconfig, COALESCE(name, '')) @@ to_tsquery('simple', %(tsquery)s)
 ORDER BY starts_with(lower(name), %(query)s) DESC, similarity(%(query)s, lower(name)) DESC, name
 LIMIT %(limit)s
 """
@@ -99,7 +99,9 @@ def search_diseases(*, query: str, limit: int = SEARCH_LIMIT) -> list[Disease]:
     query = _normalise(query)
     if len(query) < _MIN_QUERY:
         return []
-    by_id = list(Disease.objects.filter(id__istartswith=query).order_by("id")[:limit])
+    named = Q(id__istartswith=query) | Q(ids__contains=[query.upper()])
+    exact = Case(When(ids__contains=[query.upper()], then=0), default=1)
+    by_id = list(Disease.objects.filter(named).exclude(ids=[]).order_by(exact, "id")[:limit])
     if by_id:
         return by_id
     ids = [row[0] for row in _search(SearchWord.Kind.DISEASE, _DISEASES_SQL, query, limit)]
@@ -138,8 +140,12 @@ def get_term(*, term_id: str) -> Term:
 
 
 def get_disease(*, disease_id: str) -> Disease:
-    """One disease; raises Denied (not found) for an unknown id."""
-    disease = Disease.objects.filter(id=disease_id).first() if "\0" not in disease_id else None
+    """One disease by any id that means it; raises Denied (not found) for an unknown one."""
+    disease = None
+    if "\0" not in disease_id:
+        found = Disease.objects.filter(Q(id=disease_id) | Q(ids__contains=[disease_id]))
+        # an id that was merged into another disease has kept a row of its own for what was stored before
+        disease = max(found, key=lambda row: bool(row.ids), default=None)
     if disease is None:
         raise Denied("disease.read", "disease")
     return disease

@@ -121,33 +121,51 @@ def _write_diseases(knowledge: Knowledge) -> None:
                 database=disease.database,
                 rarity=disease.rarity or "",
                 rarity_source=disease.rarity_source or "",
+                ids=list(disease.ids),
             )
             for disease in knowledge.diseases
         ),
         batch_size=_BATCH,
         update_conflicts=True,
         unique_fields=["id"],
-        update_fields=["name", "database", "rarity", "rarity_source"],
+        update_fields=["name", "database", "rarity", "rarity_source", "ids"],
     )
+    in_use = [disease.id for disease in knowledge.diseases]
+    Disease.objects.exclude(id__in=in_use).exclude(ids=[]).update(ids=[])
 
 
 def _write_annotations(knowledge: Knowledge) -> None:
     known = {term.id for term in knowledge.terms}
     Annotation.objects.all().delete()
-    _copy(
-        Annotation,
-        (
-            "disease_id", "term_id", "aspect", "is_negated", "frequency", "onset", "sex", "references", "evidence",
-        ),
-        (
-            (
-                row.disease_id, row.hpo_id, row.aspect, row.negated, row.frequency, row.onset, row.sex,
-                list(row.references), row.evidence,
-            )
-            for row in knowledge.annotations
-            if row.hpo_id in known
-        ),
+    columns = (
+        "disease_id", "term_id", "aspect", "is_negated", "frequency", "onset", "sex", "references", "evidence",
+        "is_verified",
     )  # fmt: skip
+    _copy(Annotation, columns, (row for row in _annotations(knowledge) if row[1] in known))
+
+
+def _annotations(knowledge: Knowledge) -> Iterator[tuple[Any, ...]]:
+    """Rows of all diseases, under their canonical ids."""
+    canonical = {identity: disease.id for disease in knowledge.diseases for identity in disease.ids}
+    for row in knowledge.annotations:
+        yield (
+            canonical[row.disease_id], row.hpo_id, row.aspect, row.negated, row.frequency, row.onset, row.sex,
+            list(row.references), row.evidence, True,
+        )  # fmt: skip
+    for condition in knowledge.common:
+        for finding in condition.findings:
+            yield (
+                canonical[condition.id], finding.hpo_id, "P", False, finding.frequency, "", "",
+                list(finding.references), "", finding.verified,
+            )  # fmt: skip
+    described = {row.disease_id for row in knowledge.annotations}
+    for disorder in knowledge.disorders:
+        if disorder.id in canonical and disorder.id not in described:
+            for phenotype in disorder.phenotypes:
+                yield (
+                    canonical[disorder.id], phenotype.hpo_id, "P", False, phenotype.frequency, "", "", [disorder.id],
+                    "", True,
+                )  # fmt: skip
 
 
 def _copy(model: type[models.Model], columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

@@ -22,6 +22,7 @@ from ml.features.cases import CaseTable
 from ml.features.findings import scored_findings
 from ml.features.withhold import withhold
 from ml.knowledge import read_knowledge
+from ml.training.candidates import candidate_ids
 from ml.training.data import annotation_table, load_cases, patients_of, vocabulary_of
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
@@ -40,7 +41,7 @@ def calibrate(
     knowledge = read_knowledge(knowledge_folder)
     vocabulary = vocabulary_of(knowledge.terms)
     table = annotation_table(knowledge, vocabulary)
-    loaded = load_cases(case_files, vocabulary, table.diseases)
+    loaded = load_cases(case_files, vocabulary, candidate_ids(knowledge, table.diseases))
     cases = loaded.table.take(np.flatnonzero(loaded.table.disease >= 0).tolist())
     evidence = Evidence(vocabulary.graph, table)
     parameters = read_parameters()

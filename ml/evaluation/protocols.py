@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.base import clone
 
 from ml.features.cases import CaseTable
-from ml.features.encode import encode_patient
+from ml.features.encode import SEXES, encode_patient
 from ml.features.evidence import IntArray
 from ml.features.findings import scored_findings
 from ml.features.withhold import Patients, withhold, withhold_one_each
@@ -35,14 +35,14 @@ class Scored:
     emptied: frozenset[int] = frozenset()
 
 
-def score_raw(predictor: Predictor, cases: CaseTable) -> Iterator[Scored]:
+def score_raw(predictor: Predictor, cases: CaseTable, prior: str | None = None) -> Iterator[Scored]:
     """Through the served graph, as any patient."""
     n_terms = len(predictor.vocabulary.graph)
     for case in range(len(cases)):
         row = encode_patient(
             cases.present[case], cases.absent[case], cases.age_years[case], cases.sex[case], n_terms
         )
-        scores, probability = predictor.run_row(row, "score", "probability")
+        scores, probability = predictor.run_row(row, "score", "probability", prior=prior)
         yield Scored(case, scores, probability)
 
 
@@ -52,11 +52,14 @@ class LeavePublicationOut:
     For the diseases that cite them, annotation rows (`ml.features.withhold`), counts of references, onsets and
     training cases are taken out, and the background frequencies follow. With `fair`, every other disease has lost one
     random reference too. With `strict`, rows that cite other publications beside the own one go as a whole.
+    `log_prior` [diseases] stands in for the literature prior, which follows the counts of references.
     """
 
     def __init__(
-        self, ranker: PhenotypeRanker, patients: Patients, *, fair: bool = False, strict: bool = False
-    ) -> None:
+        self, ranker: PhenotypeRanker, patients: Patients, *, fair: bool = False, strict: bool = False,
+        log_prior: NDArray[np.float64] | None = None,
+    ) -> None:  # fmt: skip
+        self._log_prior = log_prior
         self._evidence = ranker.evidence_
         self._patients = patients
         self._strict = strict
@@ -87,7 +90,8 @@ class LeavePublicationOut:
         ranker = self._ranker
         likelihood, offset = ranker.likelihood_, ranker.offset_
         affected = self._affected(publications)
-        base, by_age = offset.base_, offset.age_
+        length, by_age, by_sex = offset.length_, offset.age_, offset.sex_
+        prior = offset.literature_ if self._log_prior is None else self._log_prior
         replacement, emptied = None, frozenset[int]()
         unknown = self._never_known.copy()
         if len(affected):
@@ -98,9 +102,13 @@ class LeavePublicationOut:
             estimator = clone(ranker.profiles).fit(evidence, others=ranker.profiles_.own_, diseases=affected)
             profiles = estimator.profiles_.take(affected)
             replacement = Replacement(affected, profiles.frequency, profiles.known)
-            base, by_age = base.copy(), by_age.copy()
-            base[affected] = offset.base(profiles)
+            length, by_age, by_sex = length.copy(), by_age.copy(), by_sex.copy()
+            length[affected] = offset.length(profiles)
             by_age[:, affected] = offset.age(table)[:, affected]
+            by_sex[:, affected] = offset.sex(table)[:, affected]
+            if self._log_prior is None:
+                prior = prior.copy()
+                prior[affected] = offset.literature(profiles)
             unknown[affected] = np.diff(profiles.frequency.indptr) == 0
             emptied = frozenset(affected[unknown[affected]].tolist())
         scorer = likelihood.scorer(replacement)
@@ -113,7 +121,8 @@ class LeavePublicationOut:
         for case in members:
             interval = offset.interval(cases.age_years[case])
             findings = scorer.score(cases.present[case], cases.absent[case])
-            scores = findings + base + by_age[interval]
+            sex = SEXES.index(cases.sex[case] or "unknown")
+            scores = findings + length + prior + by_age[interval] + by_sex[sex]
             if ranker.nearest_ is not None:
                 scores = scores + ranker.nearest_.score(cases.present[case], usable)
             scores[unknown] = scores.min() - 1

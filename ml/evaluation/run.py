@@ -3,7 +3,7 @@
 import datetime
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -17,6 +17,7 @@ from ml.evaluation.protocols import LeavePublicationOut, Scored, score_raw
 from ml.folders import OutputError
 from ml.serving import Predictor
 from ml.serving.phenopacket import CaseFileError
+from ml.serving.priors import DEFAULT, LITERATURE
 from ml.training.data import LoadedCases, load_cases, patients_of
 from ml.training.parameters import new_ranker
 from ml.training.profiles import Evidence
@@ -44,8 +45,11 @@ def benchmark(
     protocol: str,
     predictions: TextIO | None = None,
     say: Callable[[str], None] = lambda _: None,
+    prior: str = DEFAULT,
 ) -> dict[str, Any]:
     """Rank the diagnosis of every case; returns the report and writes prediction lines.
+
+    A hit is the candidate that any id of a diagnosis means: the id itself, or one merged with it.
 
     Cases whose diagnoses are no candidates have no rank and do not enter the measures; `all_cases` counts them as
     missed. A disease that has lost every annotation stands last of all candidates. Raises CorruptArtefact and
@@ -53,15 +57,15 @@ def benchmark(
     """
     started = time.perf_counter()
     predictor = Predictor.load(model)
-    loaded = load_cases(case_files, predictor.vocabulary, predictor.disease_ids)
+    numbers = predictor.numbers
+    loaded = load_cases(case_files, predictor.vocabulary, numbers)
     for error in loaded.errors:
         say(f"{error.source}, line {error.line}: {error.detail} (left out)")
     if not loaded.ids:
         raise CaseFileError("no case could be read: nothing to measure")
-    numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
     outcomes = _Outcomes([], [], [], [], [])
     lines: list[str | None] = [None] * len(loaded.ids)
-    scored = _scored(predictor, loaded, protocol)
+    scored = _scored(predictor, loaded, protocol, prior)
     for one in tqdm(scored, total=len(loaded.ids), unit="case", leave=False, disable=None):
         truth, rank = _record(one, loaded.truth[one.case], numbers, outcomes)
         if predictions is not None:
@@ -71,28 +75,32 @@ def benchmark(
             lines[one.case] = json.dumps(record) + "\n"
     if predictions is not None:
         predictions.writelines(line for line in lines if line is not None)
-    report = _report(predictor, loaded, outcomes) | {"protocol": protocol}
+    report = _report(predictor, loaded, outcomes) | {"protocol": protocol, "prior": prior}
     if protocol != "raw":
-        report["strict"] = _strict(predictor, loaded, numbers, protocol)
+        report["strict"] = _strict(predictor, loaded, protocol, prior)
     report["seconds"] = round(time.perf_counter() - started, 1)
     return report
 
 
 def _scored(
-    predictor: Predictor, loaded: LoadedCases, protocol: str, strict: bool = False
+    predictor: Predictor, loaded: LoadedCases, protocol: str, prior: str, strict: bool = False
 ) -> Iterator[Scored]:
     if protocol == "raw":
-        return score_raw(predictor, loaded.table)
+        return score_raw(predictor, loaded.table, prior)
     evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
     ranker = new_ranker(predictor.manifest.raw["model"]["parameters"]).fit(evidence)
     patients = patients_of(loaded.table, evidence.graph, evidence.table)
-    return LeavePublicationOut(ranker, patients, fair=protocol == "fair", strict=strict).score(loaded.table)
+    log_prior = None if prior == LITERATURE else predictor.prior(prior).log
+    left_out = LeavePublicationOut(
+        ranker, patients, fair=protocol == "fair", strict=strict, log_prior=log_prior
+    )
+    return left_out.score(loaded.table)
 
 
 def _record(
     one: Scored,
     truth: tuple[str, ...],
-    numbers: dict[str, int],
+    numbers: Mapping[str, int],
     out: _Outcomes,
 ) -> tuple[str, float | None]:
     ranks = {identity: rank_of(one.scores, numbers[identity]) for identity in truth if identity in numbers}
@@ -111,8 +119,7 @@ def _record(
 
 def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> dict[str, Any]:
     ranks = np.array(outcomes.rank)
-    training = predictor.training_cases
-    numbers = {identity: i for i, identity in enumerate(predictor.disease_ids)}
+    training, numbers = predictor.training_cases, predictor.numbers
     strata = np.array(
         [stratum_of(0 if training is None else len(training.of_disease(numbers[t]))) for t in outcomes.truth]
     )
@@ -148,13 +155,11 @@ def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> d
     }
 
 
-def _strict(
-    predictor: Predictor, loaded: LoadedCases, numbers: dict[str, int], protocol: str
-) -> dict[str, Any]:
+def _strict(predictor: Predictor, loaded: LoadedCases, protocol: str, prior: str) -> dict[str, Any]:
     """The same protocol with rows that also cite other publications removed as a whole."""
     outcomes = _Outcomes([], [], [], [], [])
-    for one in _scored(predictor, loaded, protocol, strict=True):
-        _record(one, loaded.truth[one.case], numbers, outcomes)
+    for one in _scored(predictor, loaded, protocol, prior, strict=True):
+        _record(one, loaded.truth[one.case], predictor.numbers, outcomes)
     return summary(np.array(outcomes.rank), outcomes.truth) | {"n_emptied": outcomes.emptied}
 
 
@@ -165,14 +170,15 @@ def write_benchmark(
     report: Path,
     predictions: Path | None,
     say: Callable[[str], None],
+    prior: str = DEFAULT,
 ) -> dict[str, Any]:
     """Run a benchmark and write its files. Raises OutputError where they cannot be written."""
     try:
         if predictions is None:
-            result = benchmark(model, case_files, protocol, None, say)
+            result = benchmark(model, case_files, protocol, None, say, prior)
         else:
             with predictions.open("w", encoding="utf-8") as stream:
-                result = benchmark(model, case_files, protocol, stream, say)
+                result = benchmark(model, case_files, protocol, stream, say, prior)
         report.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{error.filename} cannot be written: {error.strerror}") from error

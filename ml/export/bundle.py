@@ -11,7 +11,10 @@ import numpy as np
 from ml.export.converters import to_onnx
 from ml.folders import write_folder
 from ml.knowledge import Knowledge, store
+from ml.knowledge.series import series_of
 from ml.serving import artefact
+from ml.serving.priors import DEFAULT, LITERATURE, NAMES, PREVALENCE
+from ml.training.frequency import PREVALENCE_WEIGHT, as_texts, frequencies
 from ml.training.ranker import PhenotypeRanker
 
 
@@ -20,6 +23,8 @@ def bundle_files(
 ) -> dict[str, bytes]:
     """All served files but the manifest; the same bytes for the same model."""
     diseases = {disease.id: disease for disease in knowledge.diseases}
+    genes = _genes(knowledge)
+    series = series_of({i: diseases[i].name for i in ranker.classes_.tolist()})
     profiles = ranker.profiles_.profiles_
     likelihood = ranker.likelihood_
     frequency = profiles.frequency
@@ -32,7 +37,8 @@ def bundle_files(
         "n_diseases": len(ranker.classes_),
         "n_terms": len(likelihood.graph_),
         "n_cases": n_cases,
-        "prior": "literature",
+        "priors": list(NAMES),
+        "default_prior": DEFAULT,
         "temperature": list(ranker.temperature_),
     } | description
     terms = "".join(
@@ -53,7 +59,17 @@ def bundle_files(
         for t in knowledge.terms
     )
     names = "".join(
-        json.dumps({"id": i, "name": diseases[i].name, "rarity": diseases[i].rarity}, ensure_ascii=False)
+        json.dumps(
+            {
+                "id": i,
+                "name": diseases[i].name,
+                "rarity": diseases[i].rarity,
+                "ids": diseases[i].ids,
+                "genes": genes.get(i, []),
+                "series": series.get(i),
+            },
+            ensure_ascii=False,
+        )
         + "\n"
         for i in ranker.classes_.tolist()
     )
@@ -63,6 +79,7 @@ def bundle_files(
         artefact.TERMS: store.gzip_bytes(terms.encode()),
         artefact.DISEASES: store.gzip_bytes(names.encode()),
         artefact.ANNOTATIONS: artefact.pack_table(evidence.table),
+        artefact.PRIORS: _priors(ranker, knowledge),
         artefact.PROFILES: artefact.pack_arrays(
             {
                 "start": frequency.indptr.astype(np.int64),
@@ -80,6 +97,35 @@ def bundle_files(
     if evidence.cases is not None:
         files[artefact.CASES] = artefact.pack_cases(evidence.cases)
     return files
+
+
+def _genes(knowledge: Knowledge) -> dict[str, list[str]]:
+    """The genes of each disease under any of its ids, sorted."""
+    canonical = {identity: disease.id for disease in knowledge.diseases for identity in disease.ids}
+    found: dict[str, set[str]] = {}
+    for gene in knowledge.genes:
+        if gene.disease_id in canonical:
+            found.setdefault(canonical[gene.disease_id], set()).add(gene.gene_symbol)
+    return {identity: sorted(genes) for identity, genes in found.items()}
+
+
+def _priors(ranker: PhenotypeRanker, knowledge: Knowledge) -> bytes:
+    """The named priors of the candidates, and what each figure rests on (`ml.serving.priors`)."""
+    n_references = ranker.profiles_.profiles_.n_references
+    found = frequencies(knowledge, ranker.classes_.tolist(), n_references)
+    arrays, texts = as_texts(found.basis)
+    return artefact.pack_arrays(
+        {
+            LITERATURE: ranker.offset_.literature_,
+            PREVALENCE: PREVALENCE_WEIGHT * np.log(found.per_100000),
+            "prevalence_weight": np.array(PREVALENCE_WEIGHT),
+            "per_100000": found.per_100000,
+            "assumed": np.array([basis.assumed for basis in found.basis]),
+            "n_references": n_references.astype(np.int32),
+        }
+        | arrays,
+        texts,
+    )
 
 
 def write_bundle(out: Path, files: dict[str, bytes], notes: dict[str, Any]) -> str:

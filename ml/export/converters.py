@@ -1,7 +1,8 @@
 """The converter that teaches skl2onnx to export a `PhenotypeRanker`.
 
-One patient a run: input `patient` [1, terms + 2] (`ml.features.encode`). Outputs, of which a caller asks for those
-that he wants: `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
+One patient a run: inputs `patient` [1, terms + 2] (`ml.features.encode`) and `log_prior` [1, diseases], the natural
+logs of the weights that the diseases have before any finding. Outputs, of which a caller asks for those that he wants:
+`top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
 explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
 contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
 Ratios and their logarithms are float32, sums float64.
@@ -18,6 +19,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64T
 
 from ml.export.layout import Ragged, RatioLayout, case_layout, ratio_layout
 from ml.features.encode import AGE_EDGES
+from ml.training.offset import DiseaseOffset
 from ml.training.ranker import PhenotypeRanker
 
 OPSET = 18
@@ -108,6 +110,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     names = {variable.raw_name: variable.full_name for variable in operator.outputs}
     g = _Graph(scope, container)
     patient = g.node("Reshape", operator.inputs[0].full_name, g.ints(-1))
+    prior = g.node("Reshape", operator.inputs[1].full_name, g.ints(-1))
     states = g.node("Slice", patient, g.ints(0), g.ints(n_terms))
     half = [g.constant("half", np.array(v, np.float32)) for v in (0.5, -0.5)]
     is_present, is_absent = g.node("Greater", states, half[0]), g.node("Less", states, half[1])
@@ -151,7 +154,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
     findings = g.node("Add", findings, _nearest(g, ranker, layout, is_present, names["case_similarity"]))
     score = g.node(
-        "Add", findings, _offset(g, patient, n_terms, offset.base_, offset.age_), out=names["score"]
+        "Add", g.node("Add", findings, _offset(g, patient, n_terms, offset)), prior, out=names["score"]
     )
     scale, power = (g.constant("temperature", np.array(value, np.float64)) for value in ranker.temperature_)
     n_findings = g.node("Max", g.node("Size", present), g.constant("one", np.array(1, np.int64)))
@@ -169,14 +172,16 @@ def _wide(g: _Graph, index: str) -> str:
     return str(g.node("Cast", index, to=TensorProto.INT64))
 
 
-def _offset(g: _Graph, patient: str, n_terms: int, base: NDArray[Any], by_age: NDArray[Any]) -> str:
+def _offset(g: _Graph, patient: str, n_terms: int, offset: DiseaseOffset) -> str:
     age = g.node("Slice", patient, g.ints(n_terms), g.ints(n_terms + 1))
     reached = g.node("Not", g.node("Less", age, g.constant("edges", np.array(AGE_EDGES, np.float32))))
     count = g.node("ReduceSum", g.node("Cast", reached, to=TensorProto.INT64), g.ints(0), keepdims=1)
     unknown = g.node("Less", age, g.constant("zero", np.zeros(1, np.float32)))
     interval = g.node("Where", unknown, g.ints(0), g.node("Add", count, g.ints(1)))
-    row = g.node("Gather", g.constant("offset", base[None, :] + by_age), interval)
-    return str(g.node("Reshape", row, g.ints(-1)))
+    sex = g.node("Slice", patient, g.ints(n_terms + 1), g.ints(n_terms + 2))
+    by_age = g.node("Gather", g.constant("offset", offset.length_[None, :] + offset.age_), interval)
+    by_sex = g.node("Gather", g.constant("sex", offset.sex_), _wide(g, sex))
+    return str(g.node("Reshape", g.node("Add", by_age, by_sex), g.ints(-1)))
 
 
 def _nearest(g: _Graph, ranker: PhenotypeRanker, layout: RatioLayout, is_present: str, out: str) -> str:
@@ -234,6 +239,8 @@ def to_onnx(ranker: PhenotypeRanker) -> onnx.ModelProto:
         PhenotypeRanker, "HoofbeatPhenotypeRanker", _shapes, _convert, overwrite=True, parser=_parse
     )
     n_features = len(ranker.likelihood_.graph_) + 2
-    return convert_sklearn(
-        ranker, "hoofbeat", [("patient", FloatTensorType([1, n_features]))], target_opset=OPSET
-    )
+    inputs = [
+        ("patient", FloatTensorType([1, n_features])),
+        ("log_prior", DoubleTensorType([1, len(ranker.classes_)])),
+    ]
+    return convert_sklearn(ranker, "hoofbeat", inputs, target_opset=OPSET)

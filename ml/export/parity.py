@@ -48,13 +48,16 @@ def check_parity(
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     started = time.perf_counter()
+    prior = ranker.offset_.literature_[None, :]
     difference, same = 0.0, 0
     for begin in range(0, len(cases), _CHUNK):
         chunk = cases.take(range(begin, min(begin + _CHUNK, len(cases))))
         rows = chunk.encode(len(ranker.likelihood_.graph_))
         scores, expected = ranker.decision_function(rows), ranker.predict_proba(rows)
         for i in range(len(chunk)):
-            probability, index = session.run(["probability", "top_index"], {"patient": rows[i : i + 1]})
+            probability, index = session.run(
+                ["probability", "top_index"], {"patient": rows[i : i + 1], "log_prior": prior}
+            )
             difference = max(difference, float(np.abs(probability - expected[i]).max()))
             same += same_order(scores[i], index[:10])
         progress(len(chunk))

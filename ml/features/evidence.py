@@ -17,7 +17,7 @@ BoolArray = NDArray[np.bool_]
 
 COLUMNS = (
     "disease", "term", "aspect", "negated", "frequency", "numerator", "denominator", "onset", "sex", "references",
-    "share", "origin",
+    "share", "origin", "verified",
 )  # fmt: skip
 # where a row comes from: the disease's own annotations, or an Orphanet disorder that is the same or a related one
 OWN, EXACT, INEXACT = range(3)
@@ -37,7 +37,8 @@ class AnnotationTable:
     `disease` indexes `diseases`, `term` indexes `terms`; `aspect`, `frequency`, `onset`, `sex` and `references`
     index `texts` (references of one row are joined by ";"). `numerator` and `denominator` are -1 where the
     frequency is not "n/m". `share` (0 to 1) is the part of the row's weight that is left after withholding one of its
-    several references (`ml.features.withhold`); `origin` is OWN, EXACT or INEXACT. Rows that are not the disease's own
+    several references (`ml.features.withhold`), and half of it where nobody has seen the statement in its source, which
+    `verified` 0 says; `origin` is OWN, EXACT or INEXACT. Rows that are not the disease's own
     say what Orphanet's disorder has; they enter no count of references, onsets or expected findings.
     """
 
@@ -120,6 +121,7 @@ class TableBuilder:
     def add(
         self, *, disease: str, term: str, aspect: str, negated: bool, frequency: str, numerator: int | None,
         denominator: int | None, onset: str, sex: str, references: Iterable[str], origin: int = OWN,
+        share: float = 1.0, verified: bool = True,
     ) -> None:  # fmt: skip
         """Add one row. Raises KeyError when disease or term was not declared."""
         values = {
@@ -133,8 +135,9 @@ class TableBuilder:
             "onset": self._text(onset),
             "sex": self._text(sex),
             "references": self._text(";".join(references)),
-            "share": 1.0,
+            "share": share,
             "origin": origin,
+            "verified": int(verified),
         }
         for name, value in values.items():
             self._columns[name].append(value)

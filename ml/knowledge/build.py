@@ -3,8 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from collections.abc import Mapping as MappingType
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,15 @@ from typing import Any
 from ml.folders import write_folder
 from ml.knowledge import store
 from ml.knowledge.annotations import AnnotationError, AnnotationFile, read_annotations
+from ml.knowledge.common import DISEASES, FINDINGS, FOLDER, CommonDisease, CommonSetError, read_common
 from ml.knowledge.genes import genes_of_disorders, read_genes
 from ml.knowledge.lines import SourceFileError
-from ml.knowledge.model import Disease, DiseaseGene, Disorder, Mapping, Translation
+from ml.knowledge.merging import MergedDisease, database_of, merge
+from ml.knowledge.model import Disease, DiseaseGene, Disorder, Term, Translation
+from ml.knowledge.model import Mapping as IdMapping
 from ml.knowledge.ontology import OntologyError, read_ontology
 from ml.knowledge.orphanet import read_orphapackets
-from ml.knowledge.rarity import rarity_marks
+from ml.knowledge.rarity import COMMON, rarity_marks
 from ml.knowledge.sources import HpoFiles, SourceError, hpo_files
 from ml.knowledge.sssom import read_sssom
 from ml.knowledge.translations import read_babelon
@@ -33,6 +35,9 @@ ANNOTATION_LICENCE = (
 )
 GENE_LICENCE = f"{HPO_LICENCE}. Compiled from NCBI's mim2gene_medgen (public domain) and Orphanet (CC BY 4.0)"
 ORPHANET_LICENCE = "CC BY 4.0 (https://www.orphadata.com/legal-notice)"
+COMMON_LICENCE = (
+    "Apache-2.0, as Hoofbeat's code; each row names its source, whose text belongs to its publisher"
+)
 TRANSLATION_LICENCE = f"translation of HPO labels, under the {HPO_LICENCE}"
 _NOT_STATED = "not stated in the file"
 
@@ -45,7 +50,7 @@ class OptionalSources:
     sssom: Sequence[Path] = ()
     translations: Path | None = None
     # where a file was fetched from; one that is not here is named by its file name
-    origins: MappingType[Path, str] = field(default_factory=dict)
+    origins: Mapping[Path, str] = field(default_factory=dict)
 
 
 def build_knowledge(
@@ -68,12 +73,14 @@ def build_knowledge(
             genes = frozenset[DiseaseGene]() if files.genes is None else read_genes(files.genes)
             sources = _sources(files, ontology.release, annotations.release)
         more = _read_optional(optional or OptionalSources(), say)
-    except (SourceError, SourceFileError, OntologyError, AnnotationError) as error:
+        common = _common_of_release(ontology.terms)
+    except (SourceError, SourceFileError, OntologyError, AnnotationError, CommonSetError) as error:
         raise store.KnowledgeError(str(error)) from error
-    diseases = _diseases(annotations)
+    merged = merge(annotations.names.keys(), common, more.disorders, more.mappings)
+    diseases = _diseases(annotations, merged, {disorder.id: disorder.name for disorder in more.disorders})
     all_genes = sorted(genes | genes_of_disorders(more.disorders))
     say("writing")
-    content = store.encode(ontology.terms, diseases, annotations.rows)
+    content = store.encode(ontology.terms, diseases, annotations.rows, common)
     content |= store.encode_optional(more.disorders, more.mappings, more.translations, all_genes)
     checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in sorted(content.items())}
     combined = store.combined_checksum(checksums)
@@ -81,13 +88,14 @@ def build_knowledge(
         "format": store.FORMAT,
         "version": f"{ontology.release}+{combined[:12]}",
         "hpo_release": ontology.release,
-        "sources": sources + more.sources,
+        "sources": [*sources, _common_source(), *more.sources],
         "files": checksums,
         "sha256": combined,
         "counts": {
             "terms": len(ontology.terms),
             "diseases": len(diseases),
             "annotations": len(annotations.rows),
+            "common": len(common),
         }
         | {
             name: len(records)
@@ -105,22 +113,56 @@ def build_knowledge(
     return manifest
 
 
-def _diseases(annotations: AnnotationFile) -> list[Disease]:
+def _common_of_release(terms: Sequence[Term]) -> tuple[CommonDisease, ...]:
+    """The set of common diseases, without those that this release of the HPO has no finding for."""
+    known = {term.id for term in terms} | {alternative for term in terms for alternative in term.alt_ids}
+    return tuple(
+        disease for disease in read_common() if any(finding.hpo_id in known for finding in disease.findings)
+    )
+
+
+def _diseases(
+    annotations: AnnotationFile, merged: Sequence[MergedDisease], disorder_names: Mapping[str, str]
+) -> list[Disease]:
     references: dict[str, set[str]] = {}
     for row in annotations.rows:
         references.setdefault(row.disease_id, set()).update(row.references)
-    marks = rarity_marks(annotations.names)
-    return [
-        Disease(
-            id=identity,
-            name=annotations.names[identity],
-            database=identity.split(":")[0],
-            rarity=marks.get(identity, (None, None))[0],
-            rarity_source=marks.get(identity, (None, None))[1],
-            n_references=len(references[identity]),
+    names = {**disorder_names, **annotations.names}
+    marks = rarity_marks(names)
+    diseases = []
+    for disease in merged:
+        mark: tuple[str | None, str | None]
+        if disease.common is not None:
+            name, mark = disease.common.name, COMMON
+        else:
+            # an entry of Orphanet that was merged into this disease calls it rare
+            name = names[disease.id]
+            mark = next((marks[i] for i in disease.ids if i in marks), (None, None))
+        diseases.append(
+            Disease(
+                id=disease.id,
+                name=name,
+                database=database_of(disease.id),
+                rarity=mark[0],
+                rarity_source=mark[1],
+                n_references=len(references.get(disease.id, ())),
+                ids=disease.ids,
+            )
         )
-        for identity in sorted(references)
-    ]
+    return diseases
+
+
+def _common_source() -> dict[str, str]:
+    digest = hashlib.sha256(
+        b"".join((FOLDER / name).read_bytes() for name in (DISEASES, FINDINGS))
+    ).hexdigest()
+    return {
+        "name": "Hoofbeat's set of common diseases",
+        "release": digest[:12],
+        "licence": COMMON_LICENCE,
+        "url": "ml/knowledge/common",
+        "sha256": digest,
+    }
 
 
 def _sources(files: HpoFiles, ontology_release: str, annotation_release: str) -> list[dict[str, str]]:
@@ -156,14 +198,14 @@ def _sources(files: HpoFiles, ontology_release: str, annotation_release: str) ->
 @dataclass(frozen=True, slots=True)
 class _Optional:
     disorders: tuple[Disorder, ...]
-    mappings: tuple[Mapping, ...]
+    mappings: tuple[IdMapping, ...]
     translations: tuple[Translation, ...]
     sources: list[dict[str, str]]
 
 
 def _read_optional(optional: OptionalSources, say: Callable[[str], None]) -> _Optional:
     disorders: tuple[Disorder, ...] = ()
-    mappings: set[Mapping] = set()
+    mappings: set[IdMapping] = set()
     translations: tuple[Translation, ...] = ()
     sources: list[dict[str, str]] = []
     source = functools.partial(_source, optional.origins)
@@ -185,9 +227,7 @@ def _read_optional(optional: OptionalSources, say: Callable[[str], None]) -> _Op
     return _Optional(disorders, tuple(sorted(mappings)), translations, sources)
 
 
-def _source(
-    origins: MappingType[Path, str], name: str, path: Path, release: str, licence: str
-) -> dict[str, str]:
+def _source(origins: Mapping[Path, str], name: str, path: Path, release: str, licence: str) -> dict[str, str]:
     return {
         "name": f"{name}, {path.name}",
         "release": release or _NOT_STATED,

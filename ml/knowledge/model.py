@@ -31,7 +31,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Disease:
-    """One disease. `rarity` is None unless `rarity_source` says who calls it rare or common."""
+    """One disease. `rarity` is None unless `rarity_source` says who calls it rare or common.
+
+    `ids` are all ids that mean it, `id` first (`ml.knowledge.merging`); `n_references` counts those of HPO's rows.
+    """
 
     id: str
     name: str
@@ -39,6 +42,7 @@ class Disease:
     rarity: str | None
     rarity_source: str | None
     n_references: int
+    ids: tuple[str, ...]
 
 
 class Annotation(NamedTuple):

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 ORPHANET = "Orphanet lists it ({}); Orphanet's nomenclature covers rare diseases, at most 1 in 2,000 people in Europe"
 
 
+# mark and source of what our own set of common diseases holds, whatever else is said of it
+COMMON = ("common", "Hoofbeat's set of common diseases, ml/knowledge/common")
+
+
 def normalised_name(name: str) -> str:
     """Lower case, with punctuation and repeated blanks removed: what "the same name" means here."""
     return " ".join(re.sub(r"[^\w]+", " ", name.casefold()).split())

@@ -1,8 +1,8 @@
 """The knowledge folder: versioned, checksummed, the same bytes from the same sources.
 
-`manifest.json`, `terms.jsonl.gz`, `diseases.jsonl.gz` and `annotations.tsv.gz`, and of the sources that were given,
-`disorders.jsonl.gz`, `mappings.tsv.gz`, `translations.tsv.gz` and `genes.tsv.gz`; docs/knowledge.md gives their
-columns.
+`manifest.json`, `terms.jsonl.gz`, `diseases.jsonl.gz`, `annotations.tsv.gz` and `common.jsonl.gz`, and of the
+sources that were given, `disorders.jsonl.gz`, `mappings.tsv.gz`, `translations.tsv.gz` and `genes.tsv.gz`;
+docs/knowledge.md gives their columns.
 """
 
 import csv
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.errors import EngineError
+from ml.knowledge.common import CommonDisease, CommonFinding
 from ml.knowledge.model import (
     Annotation,
     Disease,
@@ -31,16 +32,17 @@ from ml.knowledge.model import (
     Translation,
 )
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 TERMS = "terms.jsonl.gz"
 DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.tsv.gz"
+COMMON = "common.jsonl.gz"
 DISORDERS = "disorders.jsonl.gz"
 MAPPINGS = "mappings.tsv.gz"
 TRANSLATIONS = "translations.tsv.gz"
 GENES = "genes.tsv.gz"
-REQUIRED = frozenset({TERMS, DISEASES, ANNOTATIONS})
+REQUIRED = frozenset({TERMS, DISEASES, ANNOTATIONS, COMMON})
 OPTIONAL = frozenset({DISORDERS, MAPPINGS, TRANSLATIONS, GENES})
 
 
@@ -56,6 +58,7 @@ class Knowledge:
     terms: tuple[Term, ...]
     diseases: tuple[Disease, ...]
     annotations: tuple[Annotation, ...] = field(repr=False)
+    common: tuple[CommonDisease, ...] = field(repr=False)
     disorders: tuple[Disorder, ...] = field(default=(), repr=False)
     mappings: tuple[Mapping, ...] = field(default=(), repr=False)
     translations: tuple[Translation, ...] = field(default=(), repr=False)
@@ -73,13 +76,17 @@ def gzip_bytes(content: bytes) -> bytes:
 
 
 def encode(
-    terms: Iterable[Term], diseases: Iterable[Disease], rows: Iterable[Annotation]
+    terms: Iterable[Term],
+    diseases: Iterable[Disease],
+    rows: Iterable[Annotation],
+    common: Iterable[CommonDisease] = (),
 ) -> dict[str, bytes]:
     """The data files of a knowledge folder, by name."""
     return {
         TERMS: gzip_bytes(_jsonl(_term_record(term) for term in terms)),
         DISEASES: gzip_bytes(_jsonl(asdict(disease) for disease in diseases)),
         ANNOTATIONS: gzip_bytes(_tsv(rows)),
+        COMMON: gzip_bytes(_jsonl(asdict(disease) for disease in common)),
     }
 
 
@@ -87,7 +94,7 @@ def encode_optional(
     disorders: Sequence[Disorder],
     mappings: Sequence[Mapping],
     translations: Sequence[Translation],
-    genes: Sequence[DiseaseGene],
+    genes: Sequence[DiseaseGene] = (),
 ) -> dict[str, bytes]:
     """The files of optional sources, by name; none for a source that is empty."""
     content = {
@@ -121,8 +128,9 @@ def read_knowledge(folder: Path) -> Knowledge:
     return Knowledge(
         manifest=manifest,
         terms=tuple(_term_of(json.loads(line)) for line in content[TERMS].splitlines()),
-        diseases=tuple(Disease(**json.loads(line)) for line in content[DISEASES].splitlines()),
+        diseases=tuple(_disease_of(json.loads(line)) for line in content[DISEASES].splitlines()),
         annotations=tuple(_rows_of(content[ANNOTATIONS].decode())),
+        common=tuple(_common_of(json.loads(line)) for line in content[COMMON].splitlines()),
         disorders=tuple(_disorder_of(json.loads(line)) for line in content.get(DISORDERS, b"").splitlines()),
         mappings=tuple(
             Mapping(*cells) for cells in _plain_rows(content.get(MAPPINGS), MAPPINGS, Mapping._fields)
@@ -147,7 +155,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise KnowledgeError(f"{folder / MANIFEST} is damaged: {error}") from error
     if manifest.get("format") != FORMAT:
         raise KnowledgeError(
-            f"{folder} has format {manifest.get('format')!r}; this version reads format {FORMAT}"
+            f"{folder} has format {manifest.get('format')!r}; this version reads format {FORMAT}: "
+            "build the knowledge again"
         )
     listed = set(manifest.get("files", ()))
     if missing := REQUIRED - listed:
@@ -179,6 +188,19 @@ def _term_of(record: dict[str, Any]) -> Term:
         replaced_by=record["replaced_by"],
         consider=tuple(record["consider"]),
     )
+
+
+def _disease_of(record: dict[str, Any]) -> Disease:
+    return Disease(**record | {"ids": tuple(record["ids"])})
+
+
+def _common_of(record: dict[str, Any]) -> CommonDisease:
+    findings = tuple(
+        CommonFinding(**finding | {"references": tuple(finding["references"])})
+        for finding in record["findings"]
+    )
+    lists = {name: tuple(record[name]) for name in ("icd10", "same_as")}
+    return CommonDisease(**record | lists | {"findings": findings})
 
 
 def _tsv(rows: Iterable[Annotation]) -> bytes:

@@ -6,13 +6,16 @@ ranks, `explain` says why.
 
 from ml.serving.artefact import CorruptArtefact, Manifest
 from ml.serving.explanation import Contribution, Expected, Explanation, UnknownDisease
+from ml.serving.groups import DiseaseGroup
 from ml.serving.predictor import Prediction, Predictor, RankedDisease
+from ml.serving.priors import Prior, PriorBasis
 from ml.serving.query import InvalidInput, Issue, Notice, Query
 from ml.serving.vocabulary import Vocabulary
 
 __all__ = [
     "Contribution",
     "CorruptArtefact",
+    "DiseaseGroup",
     "Expected",
     "Explanation",
     "InvalidInput",
@@ -21,6 +24,8 @@ __all__ = [
     "Notice",
     "Prediction",
     "Predictor",
+    "Prior",
+    "PriorBasis",
     "Query",
     "RankedDisease",
     "UnknownDisease",

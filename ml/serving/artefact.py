@@ -16,7 +16,7 @@ from ml.errors import EngineError
 from ml.features.cases import CaseTable
 from ml.features.evidence import COLUMNS, AnnotationTable, SiblingGroup
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 DESCRIPTION = "model.json"
@@ -25,7 +25,8 @@ DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.npz"
 PROFILES = "profiles.npz"
 CASES = "cases.npz"
-REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES})
+PRIORS = "priors.npz"
+REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES, PRIORS})
 
 
 class CorruptArtefact(EngineError, ValueError):
@@ -72,7 +73,8 @@ def read_bundle(folder: Path) -> Bundle:
         raise CorruptArtefact(f"{folder / MANIFEST} is damaged: {error!r}") from error
     if manifest.get("format") != FORMAT:
         raise CorruptArtefact(
-            f"{folder} has format {manifest.get('format')!r}; this version serves format {FORMAT}"
+            f"{folder} is a model of format {manifest.get('format')!r}; this version serves format {FORMAT}: "
+            "train it again with this version"
         )
     if missing := REQUIRED - checksums.keys():
         raise CorruptArtefact(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
@@ -146,8 +148,6 @@ def pack_table(table: AnnotationTable) -> bytes:
 def unpack_table(raw: bytes) -> AnnotationTable:
     """The inverse of `pack_table`."""
     arrays, texts = unpack_arrays(raw)
-    # models of the first release have own rows only, and no column that says so
-    arrays.setdefault("origin", np.zeros(len(arrays["disease"]), np.int32))
     groups = (json.loads(text) for text in texts.get("siblings", ()))
     return AnnotationTable(
         texts["diseases"],
@@ -160,13 +160,11 @@ def unpack_table(raw: bytes) -> AnnotationTable:
 
 def pack_cases(cases: CaseTable) -> bytes:
     """The training cases, without identifiers: findings, diagnosis, age, sex and publications only."""
-    # a set without such findings (phenopackets) has no such column
-    extra = [name for name in ("uncertain", "volunteered") if any(getattr(cases, name))]
     return pack_arrays(
         {"disease": cases.disease},
         {
             name: tuple(json.dumps(value) for value in getattr(cases, name))
-            for name in ("present", "absent", "publications", "age_years", "sex", *extra)
+            for name in ("present", "absent", "publications", "age_years", "sex")
         },
     )
 
@@ -182,6 +180,4 @@ def unpack_cases(raw: bytes) -> CaseTable:
         tuple(tuple(publications) for publications in columns["publications"]),
         tuple(columns["age_years"]),
         tuple(columns["sex"]),
-        tuple(tuple(terms) for terms in columns.get("uncertain", ())),
-        tuple(tuple(terms) for terms in columns.get("volunteered", ())),
     )

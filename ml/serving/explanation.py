@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable
+from ml.serving.priors import Prior
 from ml.serving.query import Query
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
 
@@ -44,7 +45,8 @@ class Contribution:
     `matched` is the term through which the disease is known to have the finding: the finding itself (exact), or the
     nearest more general term; None when only the root of all phenotypes is shared. `frequency` and `references` are
     those of the published rows for `matched`, or for its subtype `annotated` where the disease is annotated with
-    that. A finding that a more specific one implies adds 0.
+    that; `verified` is False where nobody has seen any of these statements in its source. A finding that a more
+    specific one implies adds 0.
     """
 
     finding: str
@@ -57,17 +59,22 @@ class Contribution:
     annotated_label: str | None
     frequency: str | None
     references: tuple[str, ...]
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A finding that patients with the disease often have and that nobody mentioned; `probability` is smoothed."""
+    """A finding that patients with the disease often have and that nobody mentioned; `probability` is smoothed.
+
+    `verified`: as in `Contribution`.
+    """
 
     finding: str
     label: str
     probability: float
     frequency: str | None
     references: tuple[str, ...]
+    verified: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,7 @@ class Explainer:
     ) -> None:  # fmt: skip
         self._vocabulary = vocabulary
         self._names = candidates
-        self._index = {identity: i for i, identity in enumerate(candidates)}
+        self._ids = tuple(candidates)
         self.table = table
         self._profiles = profiles
         self._cases = cases
@@ -105,12 +112,9 @@ class Explainer:
         _ = table.rows_of_disease, table.sibling_group
         self._term_of = np.array([vocabulary.graph.index.get(t, -1) for t in table.terms] or [-1], np.int64)
 
-    def explain(self, query: Query, disease_id: str) -> Explanation:
-        """Contributions of every finding of the query, largest first. Raises UnknownDisease."""
-        disease = self._index.get(disease_id)
-        if disease is None:
-            raise UnknownDisease(f"{disease_id} is no candidate of this model")
-        weights, score = self._weights(query, disease)
+    def explain(self, query: Query, disease: int, prior: Prior) -> Explanation:
+        """Contributions of every finding of the query to a candidate's score, largest first."""
+        weights, score = self._weights(query, disease, prior)
         rows = _Rows(self, disease)
         contributions = [
             self._contribution(rows, identity, state, weights.get((state, identity), 0.0))
@@ -120,18 +124,20 @@ class Explainer:
         contributions.sort(key=lambda c: -abs(c.weight))
         base = score - sum(c.weight for c in contributions)
         return Explanation(
-            disease_id,
-            self._names[disease_id],
+            self._ids[disease],
+            self._names[self._ids[disease]],
             score,
             base,
             tuple(contributions),
             self._expected(rows, query),
         )
 
-    def _weights(self, query: Query, disease: int) -> tuple[dict[tuple[str, str], float], float]:
+    def _weights(
+        self, query: Query, disease: int, prior: Prior
+    ) -> tuple[dict[tuple[str, str], float], float]:
         score, present, contribution, absent, owner, of, value, similarity = self._run(
             query, "score", "present_term", "present_contribution", "absent_term", "absent_owner",
-            "absent_disease", "absent_value", "case_similarity",
+            "absent_disease", "absent_value", "case_similarity", prior=prior,
         )  # fmt: skip
         ids = self._vocabulary.graph.ids
         weights = {
@@ -163,8 +169,7 @@ class Explainer:
             for t in implying:
                 parts[t] += float(self._information[term]) ** 2 / len(implying)
         total = sum(parts.values())
-        # models of the first release have no threshold
-        threshold = float(self._profiles.get("case_threshold", 0.0))
+        threshold = float(self._profiles["case_threshold"])
         added = float(self._profiles["case_weight"]) * max(0.0, float(similarity[nearest]) - threshold)
         return {t: added * part / total for t, part in parts.items()} if total > 0 else {}
 
@@ -173,18 +178,30 @@ class Explainer:
         term = self._vocabulary.graph.index[identity]
         matched = rows.nearest(term) if state == "present" else (term if rows.frequency(term) > 0 else None)
         if matched is None or matched == self._root:
-            return Contribution(identity, label(identity), state, weight, None, None, None, None, None, ())
+            return Contribution(
+                identity, label(identity), state, weight, None, None, None, None, None, (), True
+            )
         matched_id = self._vocabulary.graph.ids[matched]
         source = rows.source(matched)
         if source is None:  # known from training cases only
             return Contribution(
-                identity, label(identity), state, weight, matched_id, label(matched_id), None, None, None, ()
+                identity,
+                label(identity),
+                state,
+                weight,
+                matched_id,
+                label(matched_id),
+                None,
+                None,
+                None,
+                (),
+                True,
             )
-        annotated, frequency, references = source
+        annotated, frequency, references, verified = source
         annotated_id = self._vocabulary.graph.ids[annotated]
         return Contribution(
             identity, label(identity), state, weight, matched_id, label(matched_id), annotated_id,
-            label(annotated_id), frequency, references,
+            label(annotated_id), frequency, references, verified,
         )  # fmt: skip
 
     def _expected(self, rows: "_Rows", query: Query) -> tuple[Expected, ...]:
@@ -203,10 +220,12 @@ class Explainer:
         expected = []
         for _, term, probability in sorted(candidates)[:MOST_EXPECTED]:
             source = rows.source(term)
-            frequency, references = source[1:] if source else (None, ())
+            frequency, references, verified = source[1:] if source else (None, (), True)
             identity = graph.ids[term]
             expected.append(
-                Expected(identity, self._vocabulary.label(identity), probability, frequency, references)
+                Expected(
+                    identity, self._vocabulary.label(identity), probability, frequency, references, verified
+                )
             )
         return tuple(expected)
 
@@ -254,8 +273,8 @@ class _Rows:
                 best, best_ratio = ancestor, ratio
         return best
 
-    def source(self, term: int) -> tuple[int, str | None, tuple[str, ...]] | None:
-        """(annotated term, frequency as published, references) behind the disease's frequency of a term."""
+    def source(self, term: int) -> tuple[int, str | None, tuple[str, ...], bool] | None:
+        """(annotated term, frequency as published, references, verified) behind the disease's frequency of a term."""
         below = [t for t in self._rows if t == term or term in self._graph.closure(t)]
         if not below:
             return self._of_siblings(term)
@@ -263,13 +282,14 @@ class _Rows:
         rows = self._rows[annotated]
         shown = dict.fromkeys(filter(None, (self._published(row) for row in rows)))
         references = sorted(self._table.references_of(rows))
-        return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references)
+        verified = bool(self._table.columns["verified"][rows].any())
+        return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references), verified
 
-    def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...]] | None:
+    def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...], bool] | None:
         group = int(self._table.sibling_group[self._disease])
         if group < 0 or term not in self._sibling_terms:
             return None
-        return term, FROM_SIBLINGS, (self._table.siblings[group].reference,)
+        return term, FROM_SIBLINGS, (self._table.siblings[group].reference,), True
 
     @cached_property
     def _sibling_terms(self) -> frozenset[int]:

@@ -20,6 +20,7 @@ from ml.serving.artefact import (
     CASES,
     DISEASES,
     MODEL,
+    PRIORS,
     PROFILES,
     TERMS,
     Bundle,
@@ -30,7 +31,9 @@ from ml.serving.artefact import (
     unpack_cases,
     unpack_table,
 )
-from ml.serving.explanation import Explainer, Explanation
+from ml.serving.explanation import Explainer, Explanation, UnknownDisease
+from ml.serving.groups import DiseaseGroup, Grouper
+from ml.serving.priors import Prior, PriorBasis, Priors
 from ml.serving.query import Query
 from ml.serving.vocabulary import Vocabulary
 
@@ -39,7 +42,10 @@ MOST_RANKED = 100
 
 @dataclass(frozen=True, slots=True)
 class RankedDisease:
-    """One place of the list; rank counts from 1, `rarity` is "rare", "common" or None (not known)."""
+    """One place of the list; rank counts from 1, `rarity` is "rare", "common" or None (not known).
+
+    `ids` are all ids that mean the disease, `id` first; `group` is the index of its group in `Prediction.groups`.
+    """
 
     rank: int
     id: str
@@ -47,14 +53,18 @@ class RankedDisease:
     probability: float
     score: float
     rarity: str | None
+    ids: tuple[str, ...]
+    group: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A ranked list, best first, and the seconds that it took."""
+    """A ranked list, best first, the seconds that it took, the prior that it was made with, and groups in the list."""
 
     ranking: tuple[RankedDisease, ...]
     seconds: float
+    prior: str
+    groups: tuple[DiseaseGroup, ...]
 
 
 class Predictor:
@@ -66,6 +76,13 @@ class Predictor:
         records = json_lines(bundle.files[DISEASES])
         self._ids = tuple(record["id"] for record in records)
         self._rarity = tuple(record["rarity"] for record in records)
+        self._all_ids = tuple(tuple(record["ids"]) for record in records)
+        # every id that means a candidate -> its number
+        self.numbers: Mapping[str, int] = {
+            identity: number for number, ids in enumerate(self._all_ids) for identity in ids
+        }
+        self._grouper = Grouper(records)
+        self._priors = Priors(*unpack_arrays(bundle.files[PRIORS]), self.numbers)
         self.candidates: Mapping[str, str] = {record["id"]: record["name"] for record in records}
         self._names = tuple(self.candidates.values())
         options = onnxruntime.SessionOptions()
@@ -97,39 +114,67 @@ class Predictor:
         absent: Sequence[str] = (),
         age: str | None = None,
         sex: str | None = None,
-        uncertain: Sequence[str] = (),
-        volunteered: Sequence[str] = (),
         may_be_empty: bool = False,
     ) -> Query:
         """Check and normalise an input; `age` is an ISO 8601 duration. Raises InvalidInput with every problem.
 
-        `uncertain` findings came up without an answer; `volunteered` are those of the findings that were said unasked.
-
         With `may_be_empty` no finding needs to be present: for a case that is only begun.
         """
-        return queries.resolve(
-            self.vocabulary, present, absent, age, sex, uncertain=uncertain, volunteered=volunteered,
-            may_be_empty=may_be_empty,
-        )  # fmt: skip
+        return queries.resolve(self.vocabulary, present, absent, age, sex, may_be_empty=may_be_empty)
 
-    def predict(self, query: Query, top: int = MOST_RANKED) -> Prediction:
-        """The `top` (at most 100) most probable diseases. Probabilities are over all candidates."""
+    def predict(self, query: Query, top: int = MOST_RANKED, prior: str | Prior | None = None) -> Prediction:
+        """The `top` (at most 100) most probable diseases. Probabilities are over all candidates.
+
+        `prior` is one of `priors`, a `clinic_prior`, or None for the default. Raises InvalidInput for an unknown one.
+        """
         started = time.perf_counter()
-        index, probability, score = self.run(query, "top_index", "top_probability", "top_score")
+        chosen = self._priors.named(prior)
+        best, score, probability = self.run(query, "top_index", "top_score", "probability", prior=chosen)
+        listed = best[:top].tolist()
+        groups = self._grouper.groups(listed, probability)
+        group_of = {disease: k for k, group in enumerate(groups) for disease in group.members}
         ranking = tuple(
-            RankedDisease(rank, self._ids[i], self._names[i], p, s, self._rarity[i])
-            for rank, (i, p, s) in enumerate(
-                zip(index[:top].tolist(), probability[:top].tolist(), score[:top].tolist(), strict=True),
-                start=1,
+            RankedDisease(
+                rank, self._ids[i], self._names[i], float(probability[i]), s, self._rarity[i],
+                self._all_ids[i], group_of.get(i),
             )
+            for rank, (i, s) in enumerate(zip(listed, score[:top].tolist(), strict=True), start=1)
+        )  # fmt: skip
+        shown = tuple(
+            DiseaseGroup(group.label, tuple(self._ids[i] for i in group.members), group.probability)
+            for group in groups
         )
-        return Prediction(ranking, time.perf_counter() - started)
+        return Prediction(ranking, time.perf_counter() - started, chosen.name, shown)
 
-    def explain(self, query: Query, disease_id: str) -> Explanation:
-        """Why a disease has its score. Raises UnknownDisease."""
-        return self._explainer.explain(query, disease_id)
+    @property
+    def priors(self) -> tuple[str, ...]:
+        """The names of the priors that this model has; the first is the default."""
+        return self._priors.names
 
-    def run(self, query: Query, *outputs: str) -> list[NDArray[Any]]:
+    def prior(self, name: str | None = None) -> Prior:
+        """A prior by its name; the default for None. Raises InvalidInput."""
+        return self._priors.named(name)
+
+    def clinic_prior(self, counts: Mapping[str, int]) -> Prior:
+        """A prior from how many patients a clinic diagnosed with each disease. Raises InvalidInput."""
+        return self._priors.clinic(counts)
+
+    def prior_basis(self, disease_id: str, prior: str | None = None) -> PriorBasis:
+        """What a disease's weight in a named prior rests on. Raises UnknownDisease and InvalidInput."""
+        return self._priors.basis(self.number_of(disease_id), self._priors.named(prior).name)
+
+    def number_of(self, disease_id: str) -> int:
+        """The number of the candidate that an id means. Raises UnknownDisease."""
+        number = self.numbers.get(disease_id)
+        if number is None:
+            raise UnknownDisease(f"{disease_id} is no candidate of this model")
+        return number
+
+    def explain(self, query: Query, disease_id: str, prior: str | Prior | None = None) -> Explanation:
+        """Why a disease (any id that means it) has its score. Raises UnknownDisease and InvalidInput."""
+        return self._explainer.explain(query, self.number_of(disease_id), self._priors.named(prior))
+
+    def run(self, query: Query, *outputs: str, prior: str | Prior | None = None) -> list[NDArray[Any]]:
         """Some outputs of the graph (see `ml.export.converters`) for one patient."""
         index = self.vocabulary.graph.index
         row = encode_patient(
@@ -138,14 +183,15 @@ class Predictor:
             query.age_years,
             query.sex,
             len(index),
-            (index[f] for f in query.uncertain),
-            (index[f] for f in query.volunteered),
         )
-        return self.run_row(row, *outputs)
+        return self.run_row(row, *outputs, prior=prior)
 
-    def run_row(self, row: NDArray[np.float32], *outputs: str) -> list[NDArray[Any]]:
+    def run_row(
+        self, row: NDArray[np.float32], *outputs: str, prior: str | Prior | None = None
+    ) -> list[NDArray[Any]]:
         """Some outputs of the graph for one row of `ml.features.encode`."""
-        return list(self._session.run(list(outputs), {"patient": row[None, :]}))
+        log_prior = self._priors.named(prior).log[None, :]
+        return list(self._session.run(list(outputs), {"patient": row[None, :], "log_prior": log_prior}))
 
     @property
     def disease_ids(self) -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """Turns knowledge and case files into what estimators are fitted on."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ml.data.records import read_cases
 from ml.features.cases import CaseTable
 from ml.features.evidence import (
     EXACT,
@@ -20,14 +19,10 @@ from ml.features.evidence import (
 from ml.features.graph import TermGraph
 from ml.knowledge import Knowledge, Term
 from ml.serving.age import InvalidAge, years_of
-from ml.serving.phenopacket import LineError, PacketCase
+from ml.serving.phenopacket import LineError, PacketCase, read_cases
 from ml.serving.vocabulary import Vocabulary
+from ml.training.candidates import candidate_rows
 from ml.training.orphanet import match_disorders, sibling_groups
-
-# Orphanet's disorders are knowledge but no candidates yet: the same disease would stand in the list twice, under its
-# OMIM and its Orphanet id, and share its probability with itself.
-CANDIDATE_DATABASES = ("OMIM", "DECIPHER")
-_ASPECTS = ("P", "C")
 
 
 def vocabulary_of(terms: Iterable[Term]) -> Vocabulary:
@@ -48,40 +43,18 @@ def vocabulary_of(terms: Iterable[Term]) -> Vocabulary:
 
 
 def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> AnnotationTable:
-    """Rows of phenotypes and clinical course of all candidates.
+    """Rows of phenotypes and clinical course of all candidates (`ml.training.candidates`).
 
-    Candidates are the diseases of OMIM and DECIPHER with at least one phenotype that is not negated. Replaced terms
-    of the annotations are put right; terms that nothing replaces are left out. Where Orphanet's disorders are loaded,
-    each candidate also gets the phenotypes of those that it matches, with the ORPHA id as reference.
+    Replaced terms of the annotations are put right; terms that nothing replaces are left out. Where Orphanet's
+    disorders are loaded, each candidate also gets the phenotypes of those that it matches, with the ORPHA id as
+    reference.
     """
-    rows = [
-        (row, current)
-        for row in knowledge.annotations
-        if row.disease_id.split(":")[0] in CANDIDATE_DATABASES
-        and row.aspect in _ASPECTS
-        and (current := vocabulary.current(row.hpo_id)) is not None
-    ]
-    candidates = sorted(
-        {row.disease_id for row, term in rows if not row.negated and vocabulary.is_phenotype(term)}
-    )
-    chosen = set(candidates)
-    rows = [(row, term) for row, term in rows if row.disease_id in chosen]
+    candidates, rows = candidate_rows(knowledge, vocabulary)
     borrowed = _borrowed(knowledge, vocabulary, candidates)
-    terms = {term for _, term in rows} | {term for _, term, _, _, _ in borrowed.rows}
+    terms = {row.term for row in rows} | {term for _, term, _, _, _ in borrowed.rows}
     builder = TableBuilder(candidates, sorted(terms))
-    for row, term in rows:
-        builder.add(
-            disease=row.disease_id,
-            term=term,
-            aspect=row.aspect,
-            negated=row.negated,
-            frequency=row.frequency,
-            numerator=row.numerator,
-            denominator=row.denominator,
-            onset=row.onset,
-            sex=row.sex,
-            references=row.references,
-        )
+    for row in rows:
+        builder.add(**row._asdict())
     for disease, term, frequency, disorder, origin in borrowed.rows:
         builder.add(
             disease=disease,
@@ -131,21 +104,18 @@ class LoadedCases:
     undiagnosed: list[str] = field(default_factory=list)
 
 
-def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence[str]) -> LoadedCases:
+def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[str, int]) -> LoadedCases:
     """Read case files. Raises CaseFileError when one cannot be read at all.
 
+    `numbers` gives the candidate that an id means (`ml.training.candidates.candidate_ids`).
     Alternative and obsolete ids are replaced; ids that are no phenotypic abnormality of this release are dropped and
-    counted. A finding both present and absent counts as present (packets of follow-up visits say both), an uncertain
-    one as what it is otherwise said to be. A case without diagnosis is left out and listed; one without any present
-    finding stays, as hard as it is.
+    counted. A finding both present and absent counts as present (packets of follow-up visits say both). A case
+    without diagnosis is left out and listed; one without any present finding stays, as hard as it is.
     """
-    numbers = {identity: i for i, identity in enumerate(diseases)}
     loaded = LoadedCases(CaseTable(np.zeros(0, np.int64), (), (), (), (), ()), [], [])
     disease: list[int] = []
     present: list[tuple[int, ...]] = []
     absent: list[tuple[int, ...]] = []
-    uncertain: list[tuple[int, ...]] = []
-    volunteered: list[tuple[int, ...]] = []
     publications: list[tuple[str, ...]] = []
     ages: list[float | None] = []
     sexes: list[str | None] = []
@@ -155,9 +125,7 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
             continue
         has, unknown = _terms(record.present, vocabulary)
         lacks, unknown_absent = _terms(record.absent, vocabulary)
-        unsure, unknown_uncertain = _terms(record.uncertain, vocabulary)
-        said, _ = _terms(record.volunteered, vocabulary)
-        loaded.unknown_terms += unknown + unknown_absent + unknown_uncertain
+        loaded.unknown_terms += unknown + unknown_absent
         if not record.diseases:
             loaded.undiagnosed.append(record.id)
             continue
@@ -166,8 +134,6 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
         disease.append(next((numbers[d] for d in record.diseases if d in numbers), -1))
         present.append(tuple(sorted(has)))
         absent.append(tuple(sorted(lacks - has)))
-        uncertain.append(tuple(sorted(unsure - has - lacks)))
-        volunteered.append(tuple(sorted(said)))
         publications.append(record.publications)
         ages.append(_age(record))
         sexes.append(record.sex)
@@ -178,8 +144,6 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, diseases: Sequence
         tuple(publications),
         tuple(ages),
         tuple(sexes),
-        tuple(uncertain),
-        tuple(volunteered),
     )
     return loaded
 

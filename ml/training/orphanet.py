@@ -18,7 +18,7 @@ class Matches:
 
 
 def match_disorders(knowledge: Knowledge, candidates: Sequence[str]) -> Matches:
-    """Match by Orphanet's own references, then by exact mappings of both ids to a common third one (MONDO).
+    """Match by Orphanet's own references, by exact mappings of both ids to one MONDO term, and by merged ids.
 
     Where Orphanet itself calls the relation inexact, that stands: it describes the entry it wrote.
     """
@@ -39,6 +39,9 @@ def match_disorders(knowledge: Knowledge, candidates: Sequence[str]) -> Matches:
         disorders = objects & known
         for candidate in objects & chosen if disorders else ():
             exact.setdefault(candidate, set()).update(disorders - inexact.get(candidate, set()))
+    for disease in knowledge.diseases:
+        if disease.id in chosen and (same := known.intersection(disease.ids) - {disease.id}):
+            exact.setdefault(disease.id, set()).update(same)
     return Matches(
         *({c: tuple(sorted(o)) for c, o in sorted(kind.items()) if o} for kind in (exact, inexact))
     )

@@ -226,13 +226,18 @@ def _propagate(
     return sp.csc_matrix((best, (key % len(graph)).astype(np.int32), column_start), (len(graph), n_diseases))
 
 
+# how much a disease is written about shows in publications; that web pages describe it says only that we read them
+_ADDRESS = ("http://", "https://")
+
+
 def _count_references(table: AnnotationTable) -> FloatArray:
     cited: dict[int, set[str]] = {}
     own = table.own
     columns = (table.columns[name][own].tolist() for name in ("disease", "references"))
     pairs = zip(*columns, strict=True)
     for disease, text in dict.fromkeys(pairs):
-        cited.setdefault(disease, set()).update(table.row_references_of(text))
+        published = (r for r in table.row_references_of(text) if not r.startswith(_ADDRESS))
+        cited.setdefault(disease, set()).update(published)
     counts = np.zeros(len(table.diseases))
     counts[list(cited)] = [len(references) for references in cited.values()]
     return counts

@@ -15,7 +15,7 @@ from ml.training.profiles import Evidence, ProfileEstimator
 
 
 class PhenotypeRanker(ClassifierMixin, BaseEstimator):
-    """softmax(score / temperature), score = findings + offset, + nearest case where there are training cases.
+    """softmax(score / temperature), score = findings + offset + prior, + nearest case where there are training cases.
 
     The temperature is scale * (present findings that count) ** power: findings of one patient repeat each other, so a
     sum over many overstates what is known. `temperature` is (scale, power); scores with cases spread otherwise and
@@ -56,19 +56,22 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array(X.table.diseases)
         return self
 
-    def decision_function(self, X: NDArray[np.float32]) -> FloatArray:
-        """Scores [n, diseases]."""
+    def decision_function(self, X: NDArray[np.float32], log_prior: FloatArray | None = None) -> FloatArray:
+        """Scores [n, diseases]; `log_prior` [diseases] stands in for the literature prior."""
         check_is_fitted(self)
-        score = self.likelihood_.transform(X) + self.offset_.transform(X)
+        prior = self.offset_.literature_ if log_prior is None else log_prior
+        score = self.likelihood_.transform(X) + self.offset_.transform(X) + prior
         return score if self.nearest_ is None else score + self.nearest_.transform(X)
 
-    def predict_proba(self, X: NDArray[np.float32]) -> FloatArray:
+    def predict_proba(self, X: NDArray[np.float32], log_prior: FloatArray | None = None) -> FloatArray:
         """Probabilities [n, diseases]; every row adds up to 1."""
         graph = self.likelihood_.graph_
         n_findings = [
             len(scored_findings(graph, np.flatnonzero(row[: len(graph)] > 0.5).tolist(), ())[0]) for row in X
         ]
-        return softmax(self.decision_function(X) / self.temperature_of(np.array(n_findings))[:, None], axis=1)
+        return softmax(
+            self.decision_function(X, log_prior) / self.temperature_of(np.array(n_findings))[:, None], axis=1
+        )
 
     def temperature_of(self, n_findings: NDArray[np.int64]) -> FloatArray:
         """The temperature for numbers of present findings that count."""

@@ -18,8 +18,8 @@ from ml.features.withhold import withhold
 from ml.knowledge import read_knowledge
 from ml.serving.artefact import MODEL
 from ml.serving.vocabulary import Vocabulary
+from ml.training.candidates import candidate_ids
 from ml.training.data import LoadedCases, annotation_table, load_cases, patients_of, vocabulary_of
-from ml.training.local import with_local_findings
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
 from ml.training.simulate import simulated_cases
@@ -59,14 +59,14 @@ def train(
     started = time.perf_counter()
     say("reading knowledge")
     knowledge = read_knowledge(knowledge_folder)
-    knowledge = with_local_findings(knowledge, vocabulary_of(knowledge.terms), case_files)
     vocabulary = vocabulary_of(knowledge.terms)
     table = annotation_table(knowledge, vocabulary)
+    numbers = candidate_ids(knowledge, table.diseases)
     notes: dict[str, Any] = {}
     excluded: frozenset[str] = frozenset()
     if exclude_publications_of:
         say("leaving out publications")
-        held = load_cases(exclude_publications_of, vocabulary, table.diseases)
+        held = load_cases(exclude_publications_of, vocabulary, numbers)
         excluded = frozenset(p for publications in held.table.publications for p in publications)
         patients = patients_of(held.table, vocabulary.graph, table)
         table = withhold(table, excluded, patients)
@@ -74,7 +74,7 @@ def train(
     cases = None
     if case_files:
         say("reading cases")
-        loaded = load_cases(case_files, vocabulary, table.diseases)
+        loaded = load_cases(case_files, vocabulary, numbers)
         cases = _usable(loaded, excluded)
         notes["cases"] = _case_notes(loaded, cases)
         for error in loaded.errors:

@@ -8,6 +8,7 @@ from django.core.management import CommandError, call_command
 
 from apps.audit.models import AuditEvent
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term, TermName
+from apps.knowledge.selectors import get_disease, list_annotations, search_diseases
 from ml.knowledge import read_knowledge
 
 pytestmark = pytest.mark.django_db
@@ -23,9 +24,29 @@ def test_everything_arrives(knowledge: KnowledgeRelease, knowledge_dir: Path) ->
     source = read_knowledge(knowledge_dir)
     assert Term.objects.count() == len(source.terms)
     assert Disease.objects.count() == len(source.diseases)
-    assert Annotation.objects.count() == len(source.annotations)
-    assert not Annotation.objects.filter(references=[]).exists()
+    of_common = [finding for disease in source.common for finding in disease.findings]
+    assert Annotation.objects.count() == len(source.annotations) + len(of_common)
+    assert Annotation.objects.filter(is_verified=False).count() == sum(not f.verified for f in of_common)
+    assert not Annotation.objects.filter(references=[], is_verified=True).exists()
     assert knowledge.hpo_release == source.manifest["hpo_release"]
+
+
+def test_a_merged_id_leads_to_the_disease(knowledge: KnowledgeRelease) -> None:
+    lupus = get_disease(disease_id="ORPHA:536")
+    assert (lupus.pk, lupus.rarity) == ("OMIM:152700", "common")
+    assert get_disease(disease_id="ICD10CM:M32") == get_disease(disease_id="MONDO:0007915") == lupus
+    assert search_diseases(query="orpha:536")[0] == lupus
+    sources = {reference for row in list_annotations(disease=lupus) for reference in row.references}
+    assert "OMIM:152700" in sources
+    assert any(source.startswith("http") for source in sources)  # of the set of common diseases
+
+
+def test_a_disease_that_was_merged_into_another_is_not_offered_twice(knowledge: KnowledgeRelease) -> None:
+    Disease.objects.create(id="ORPHA:536", name="Systemic lupus erythematosus", database="ORPHA", ids=[])
+    assert get_disease(disease_id="ORPHA:536").pk == "OMIM:152700"
+    assert "ORPHA:536" not in [
+        disease.pk for disease in search_diseases(query="lupus erythematosus systemic")
+    ]
 
 
 def test_loading_twice_changes_nothing(

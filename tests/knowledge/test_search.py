@@ -84,7 +84,13 @@ def test_a_query_takes_at_most_50_milliseconds(knowledge: KnowledgeRelease) -> N
 
 @pytest.mark.parametrize(
     ("query", "expected"),
-    [("marfan", "OMIM:154700"), ("marfan sindrome", "OMIM:154700"), ("OMIM:154700", "OMIM:154700")],
+    [
+        ("marfan", "OMIM:154700"),
+        ("influenza", "MONDO:0005812"),
+        ("ORPHA:1489", "MONDO:0005077"),
+        ("marfan sindrome", "OMIM:154700"),
+        ("OMIM:154700", "OMIM:154700"),
+    ],
 )
 def test_diseases_are_found_too(query: str, expected: str) -> None:
     assert expected in [disease.pk for disease in search_diseases(query=query)]

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ml.features.evidence import AnnotationTable
+
 
 def packet(
     identity: str, disease: str | None, present: list[str], absent: list[str] | None = None,
@@ -20,3 +22,8 @@ def packet(
         "interpretations": diagnosis,
         "metaData": {"externalReferences": [{"id": publication}]},
     }
+
+
+def numbers_of(table: AnnotationTable) -> dict[str, int]:
+    """Disease id -> number, for a table whose diseases have one id each."""
+    return {identity: number for number, identity in enumerate(table.diseases)}

@@ -43,6 +43,12 @@ def edit(folder: Path, name: str, line: int, column: int, value: str) -> None:
     (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def test_an_entry_of_omim_is_one_disease_only(checker: Checker, folder: Path) -> None:
+    edit(folder, DISEASES, 2, 3, "OMIM:608516")
+    (problem,) = checker.problems(folder)
+    assert problem.endswith("OMIM:608516 is already in same_as on line 2")
+
+
 def test_the_set_is_valid() -> None:
     assert main([]) == 0
 
@@ -119,14 +125,17 @@ def test_an_unverified_row_without_a_source_has_no_reference(diseases: dict[str,
         (DISEASES, 0, "DOID:1", "mondo_id 'DOID:1' must be MONDO:0000000"),
         (DISEASES, 1, "", "name is empty"),
         (DISEASES, 2, "cold", "icd10 'cold' is not a code of ICD-10"),
-        (DISEASES, 3, "1 in 3", "prevalence needs prevalence_reference"),
-        (DISEASES, 4, "point", "prevalence and prevalence_kind must both be given or both be empty"),
-        (DISEASES, 6, "P50Y/P10Y", "age_profile 'P50Y/P10Y' ends before it begins"),
-        (DISEASES, 6, "old", "age_profile 'old' must be an interval"),
-        (DISEASES, 6, "/", "age_profile '/' names no age"),
-        (DISEASES, 6, "HP:0001945", "age_profile 'HP:0001945' must be an interval"),
-        (DISEASES, 7, "https://example.org/x", "age_reference is given without age_profile"),
-        (DISEASES, 8, "women", "sex_profile 'women' must be female, male or both"),
+        (DISEASES, 3, "MIM:1", "same_as 'MIM:1' must be like OMIM:154700"),
+        (DISEASES, 3, "OMIM:1;OMIM:2", "same_as names more than one entry of OMIM"),
+        (DISEASES, 6, "12", "prevalence_per_100000 needs the prevalence"),
+        (DISEASES, 4, "1 in 3", "prevalence needs prevalence_reference"),
+        (DISEASES, 5, "point", "prevalence and prevalence_kind must both be given or both be empty"),
+        (DISEASES, 8, "P50Y/P10Y", "age_profile 'P50Y/P10Y' ends before it begins"),
+        (DISEASES, 8, "old", "age_profile 'old' must be an interval"),
+        (DISEASES, 8, "/", "age_profile '/' names no age"),
+        (DISEASES, 8, "HP:0001945", "age_profile 'HP:0001945' must be an interval"),
+        (DISEASES, 9, "https://example.org/x", "age_reference is given without age_profile"),
+        (DISEASES, 10, "women", "sex_profile 'women' must be female, male or both"),
     ],
 )
 def test_bad_cells_are_named_with_file_and_line(

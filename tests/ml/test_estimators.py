@@ -18,6 +18,7 @@ from ml.training.offset import DiseaseOffset
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence, ProfileEstimator
 from ml.training.ranker import PhenotypeRanker
+from tests.ml.packets import numbers_of
 
 EPSILON, ALPHA, BETA, GAMMA, DELTA = range(5)  # DECIPHER:9 sorts first
 
@@ -93,7 +94,7 @@ def test_age_speaks_against_diseases_that_begin_later(
 def test_cases_enter_the_same_posterior(
     vocabulary: Vocabulary, table: AnnotationTable, small_cases: Path
 ) -> None:
-    loaded = load_cases([small_cases], vocabulary, table.diseases)
+    loaded = load_cases([small_cases], vocabulary, numbers_of(table))
     cases = loaded.table.take([0, 1, 2])
     profiles = ProfileEstimator().fit(Evidence(vocabulary.graph, table, cases)).profiles_
     g = vocabulary.graph.index
@@ -110,7 +111,7 @@ def test_cases_enter_the_same_posterior(
 def test_the_nearest_case_is_a_cosine(
     vocabulary: Vocabulary, table: AnnotationTable, small_cases: Path
 ) -> None:
-    cases = load_cases([small_cases], vocabulary, table.diseases).table.take([0, 1, 2])
+    cases = load_cases([small_cases], vocabulary, numbers_of(table)).table.take([0, 1, 2])
     ranker = new_ranker(read_parameters()).fit(Evidence(vocabulary.graph, table, cases))
     assert ranker.nearest_ is not None
     given = read_parameters()["nearest"]

@@ -20,6 +20,7 @@ from ml.training.profiles import Evidence
 from ml.training.ranker import PhenotypeRanker
 from ml.training.simulate import simulated_cases
 from ml.training.train import train
+from tests.ml.packets import numbers_of
 
 
 def fitted(knowledge_folder: Path, case_file: Path | None = None) -> PhenotypeRanker:
@@ -28,7 +29,7 @@ def fitted(knowledge_folder: Path, case_file: Path | None = None) -> PhenotypeRa
     table = annotation_table(knowledge, vocabulary)
     cases = None
     if case_file is not None:
-        loaded = load_cases([case_file], vocabulary, table.diseases).table
+        loaded = load_cases([case_file], vocabulary, numbers_of(table)).table
         cases = loaded.take(c for c in range(len(loaded)) if loaded.disease[c] >= 0 and loaded.present[c])
     return new_ranker(read_parameters()).fit(Evidence(vocabulary.graph, table, cases))
 

@@ -64,8 +64,10 @@ def test_every_source_is_kept_and_named(tmp_path: Path, release: str) -> None:
 def test_without_them_the_folder_is_what_it_was(tmp_path: Path, release: str) -> None:
     plain = build_knowledge(tmp_path / "plain", release)
     assert plain == build_knowledge(tmp_path / "empty", release, optional=OptionalSources())
-    assert set(plain["files"]) == {"terms.jsonl.gz", "diseases.jsonl.gz", "annotations.tsv.gz"}
-    assert set(plain["counts"]) == {"terms", "diseases", "annotations"}
+    assert set(plain["files"]) == {
+        "terms.jsonl.gz", "diseases.jsonl.gz", "annotations.tsv.gz", "common.jsonl.gz",
+    }  # fmt: skip
+    assert set(plain["counts"]) == {"terms", "diseases", "annotations", "common"}
     assert read_knowledge(tmp_path / "plain").disorders == ()
 
 

@@ -19,7 +19,7 @@ from ml.training.data import annotation_table, load_cases, vocabulary_of
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence, ProfileEstimator
 from ml.training.train import train
-from tests.ml.packets import packet
+from tests.ml.packets import numbers_of, packet
 from tests.ml.release import orphapacket, write_release, write_sssom
 
 EPSILON, ALPHA, BETA, GAMMA, DELTA = range(5)  # DECIPHER:9 sorts first
@@ -140,7 +140,7 @@ def test_a_disease_may_live_on_what_it_borrows(
 ) -> None:
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps(packet("a", "OMIM:100001", ["HP:0000220"], publication="PMID:11")))
-    cases = load_cases([path], vocabulary, table.diseases).table
+    cases = load_cases([path], vocabulary, numbers_of(table)).table
     only = withhold(table, {"PMID:12"})
     ranker = new_ranker(read_parameters()).fit(Evidence(vocabulary.graph, only))
     (scored,) = LeavePublicationOut(ranker, {}).score(cases)

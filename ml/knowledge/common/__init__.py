@@ -11,8 +11,8 @@ FOLDER = Path(__file__).resolve().parent
 DISEASES = "diseases.tsv"
 FINDINGS = "findings.tsv"
 DISEASE_COLUMNS = (
-    "mondo_id", "name", "icd10", "prevalence", "prevalence_kind", "prevalence_reference",
-    "age_profile", "age_reference", "sex_profile", "sex_reference",
+    "mondo_id", "name", "icd10", "same_as", "prevalence", "prevalence_kind", "prevalence_per_100000",
+    "prevalence_reference", "age_profile", "age_reference", "sex_profile", "sex_reference",
 )  # fmt: skip
 FINDING_COLUMNS = ("mondo_id", "hpo_id", "hpo_label", "frequency", "reference", "status", "seen_in")
 
@@ -41,15 +41,19 @@ class CommonFinding:
 class CommonDisease:
     """One row of diseases.tsv with its findings.
 
-    `id` is the MONDO id, or the ICD-10-CM code ("ICD10CM:L22") where MONDO has no term. `prevalence`, `age_profile`
-    and `sex_profile` are texts in the forms that README.md beside this file gives, or "" where nothing was found.
+    `id` is the MONDO id, or the ICD-10-CM code ("ICD10CM:L22") where MONDO has no term. `same_as` are the entries of
+    OMIM and Orphanet that mean the same condition. `prevalence`, `age_profile` and `sex_profile` are texts in the
+    forms that README.md beside this file gives, or "" where nothing was found; `per_100000` is the number of people
+    per 100,000 that `prevalence` states, or None.
     """
 
     id: str
     name: str
     icd10: tuple[str, ...]
+    same_as: tuple[str, ...]
     prevalence: str
     prevalence_kind: str
+    per_100000: float | None
     prevalence_reference: str
     age_profile: str
     age_reference: str
@@ -80,8 +84,10 @@ def read_common(folder: Path = FOLDER) -> tuple[CommonDisease, ...]:
             id=row["mondo_id"],
             name=row["name"],
             icd10=tuple(split(row["icd10"])),
+            same_as=tuple(split(row["same_as"])),
             prevalence=row["prevalence"],
             prevalence_kind=row["prevalence_kind"],
+            per_100000=_number(row["prevalence_per_100000"]),
             prevalence_reference=row["prevalence_reference"],
             age_profile=row["age_profile"],
             age_reference=row["age_reference"],
@@ -113,6 +119,13 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[
                 f"{path.name}:{line}: {len(columns)} cells were expected, found {len(cells)}"
             )
         yield line, dict(zip(columns, cells, strict=True))
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell) if cell else None
+    except ValueError:
+        raise CommonSetError(f"{DISEASES}: prevalence_per_100000 {cell!r} is no number") from None
 
 
 def split(cell: str) -> list[str]:

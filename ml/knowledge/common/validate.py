@@ -27,18 +27,22 @@ from ml.knowledge.sources import hpo_files
 MINIMUM_FINDINGS = 8
 MAXIMUM_FINDINGS = 40
 KINDS = ("point", "lifetime", "annual incidence")
+# somebody can fall ill more than once a year
+MOST_PER_100000 = {"point": 1e5, "lifetime": 1e5, "annual incidence": 1e6}
 STATUSES = ("verified", "unverified")
 NO_REFERENCE = "none"
 _ONSET = "HP:0003674"
 _FREQUENCY_CLASSES = frozenset(f"HP:004028{digit}" for digit in range(5))
 _DISEASE = re.compile(r"MONDO:\d{7}|ICD10CM:[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
+_SAME_AS = re.compile(r"(OMIM|ORPHA|DECIPHER):\d+")
 _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
 _HPO = re.compile(r"HP:\d{7}")
 _REFERENCE = re.compile(r"PMID:[1-9]\d*|DOI:10\.\d{4,9}/\S+|https?://[^\s/]+\.[^\s/]+(/\S*)?")
 _RATIO = re.compile(r"(\d+)/(\d+)")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
-_SEX = re.compile(r"(female|male|both)( \d+(\.\d+)?(-\d+(\.\d+)?)?:1)?")
+_SEX = re.compile(r"(female|male|both)( \d+(\.\d+)?(-\d+(\.\d+)?)?:1)?|(female|male) only")
 _AGE = re.compile(r"(?P<start>P\d+[DWMY])?/(?P<end>P\d+[DWMY])?")
+_NUMBER = re.compile(r"\d+(\.\d+)?")
 _DAYS = {"D": 1.0, "W": 7.0, "M": 30.44, "Y": 365.25}
 
 
@@ -54,6 +58,7 @@ class Checker:
         """One sentence a problem, "file:line: what is wrong". Raises CommonSetError when a table cannot be read."""
         found: list[str] = []
         diseases: dict[str, int] = {}
+        twins: dict[str, int] = {}
         for line, row in read_rows(folder / DISEASES, DISEASE_COLUMNS):
             found += [f"{DISEASES}:{line}: {problem}" for problem in self._disease(row)]
             if row["mondo_id"] in diseases:
@@ -61,6 +66,12 @@ class Checker:
                     f"{DISEASES}:{line}: {row['mondo_id']} is already on line {diseases[row['mondo_id']]}"
                 )
             diseases.setdefault(row["mondo_id"], line)
+            for identity in split(row["same_as"]):
+                if identity in twins:
+                    found.append(
+                        f"{DISEASES}:{line}: {identity} is already in same_as on line {twins[identity]}"
+                    )
+                twins.setdefault(identity, line)
         rows: dict[tuple[str, str], int] = {}
         counts: Counter[str] = Counter()
         for line, row in read_rows(folder / FINDINGS, FINDING_COLUMNS):
@@ -89,6 +100,11 @@ class Checker:
         for code in split(row["icd10"]):
             if not _ICD10.fullmatch(code):
                 yield f"icd10 {code!r} is not a code of ICD-10"
+        for identity in split(row["same_as"]):
+            if not _SAME_AS.fullmatch(identity):
+                yield f"same_as {identity!r} must be like OMIM:154700 or ORPHA:558"
+        if sum(identity.startswith("OMIM:") for identity in split(row["same_as"])) > 1:
+            yield "same_as names more than one entry of OMIM; entries of OMIM are never one disease"
         for value in ("prevalence", "age_profile", "sex_profile"):
             reference = f"{value.removesuffix('_profile')}_reference"
             yield from _referenced(row, value, reference)
@@ -96,8 +112,12 @@ class Checker:
             yield "prevalence and prevalence_kind must both be given or both be empty"
         elif row["prevalence_kind"] and row["prevalence_kind"] not in KINDS:
             yield f"prevalence_kind {row['prevalence_kind']!r} must be one of: {', '.join(KINDS)}"
+        yield from _figure(row)
         if row["sex_profile"] and not _SEX.fullmatch(row["sex_profile"]):
-            yield f"sex_profile {row['sex_profile']!r} must be female, male or both, perhaps with a ratio like 3:1"
+            yield (
+                f"sex_profile {row['sex_profile']!r} must be female, male or both, perhaps with a ratio like 3:1, "
+                "or 'female only' or 'male only'"
+            )
         if row["age_profile"]:
             yield from self._age(row["age_profile"])
 
@@ -188,6 +208,16 @@ def _referenced(row: Mapping[str, str], value: str, reference: str) -> Iterator[
         yield f"{reference} is given without {value}"
     elif row[reference]:
         yield from _malformed(row[reference], reference)
+
+
+def _figure(row: Mapping[str, str]) -> Iterator[str]:
+    text = row["prevalence_per_100000"]
+    if text and not row["prevalence"]:
+        yield "prevalence_per_100000 needs the prevalence that it puts into a number"
+    elif text and not (
+        _NUMBER.fullmatch(text) and 0 < float(text) <= MOST_PER_100000.get(row["prevalence_kind"], 1e5)
+    ):
+        yield f"prevalence_per_100000 {text!r} must be a number above 0, at most 100000 of a prevalence"
 
 
 def _malformed(cell: str, column: str) -> Iterator[str]:
