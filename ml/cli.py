@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
 from ml.serving import InvalidInput, Prediction, Predictor, Prior, Query
 from ml.serving.clinic_mix import read_clinic_mix
@@ -76,6 +77,15 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", type=Path, required=True, metavar="DIR")
     predict.add_argument("--present", nargs="+", action="extend", default=[], metavar="HP:...")
     predict.add_argument("--absent", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument("--uncertain", nargs="+", action="extend", default=[], metavar="HP:...")
+    predict.add_argument(
+        "--volunteered",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="HP:...",
+        help="of these, those said unasked",
+    )
     predict.add_argument("--age", metavar="P30Y", help="ISO 8601 duration")
     predict.add_argument("--sex", metavar="SEX", help="female, male, other or unknown")
     predict.add_argument("--top", type=_count, default=10, metavar="N", help="places to show, 1 to 100")
@@ -103,6 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
     _calibrate_command(commands)
+    add_data_commands(commands)
     add_text_commands(commands)
     return parser
 
@@ -169,8 +180,9 @@ def _predict(options: argparse.Namespace) -> int:
     predictor = Predictor.load(options.model)
     try:
         query = predictor.resolve(
-            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex
-        )
+            present=_words(options.present), absent=_words(options.absent), age=options.age, sex=options.sex,
+            uncertain=_words(options.uncertain), volunteered=_words(options.volunteered),
+        )  # fmt: skip
         prior: str | Prior | None = options.prior
         if options.clinic_mix is not None:
             prior = predictor.clinic_prior(read_clinic_mix(options.clinic_mix))
@@ -224,6 +236,7 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
         "knowledge": predictor.manifest.knowledge_version,
         "present": list(query.present),
         "absent": list(query.absent),
+        "uncertain": list(query.uncertain),
         "age_years": query.age_years,
         "sex": query.sex,
         "prior": prediction.prior,

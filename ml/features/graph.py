@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.int64]
 
+# ids of findings that HPO lacks begin so (`ml.data.records.local_id`)
+LOCAL_PREFIX = "LOCAL:"
+
 
 class TermGraph:
     """A directed acyclic graph of terms, indexed 0..n-1 in order of id.

@@ -1,7 +1,7 @@
 """Reads mappings between vocabularies in SSSOM/TSV (https://mapping-commons.github.io/sssom/)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ml.knowledge.lines import SourceFileError, line_error, numbered_lines
@@ -23,11 +23,15 @@ _PREFIXES = {"Orphanet": "ORPHA"}
 
 @dataclass(frozen=True, slots=True)
 class MappingFile:
-    """Mappings, with the release and the licence that the file's header states ("" where it states none)."""
+    """Mappings, with the release and the licence that the file's header states ("" where it states none).
+
+    `labels` are those that the file gives to the ids.
+    """
 
     release: str
     licence: str
     mappings: tuple[Mapping, ...]
+    labels: dict[str, str] = field(default_factory=dict)
 
 
 def read_sssom(path: Path) -> MappingFile:
@@ -35,6 +39,7 @@ def read_sssom(path: Path) -> MappingFile:
     header: list[str] | None = None
     stated: dict[str, str] = {}
     mappings: set[Mapping] = set()
+    labels: dict[str, str] = {}
     for number, line in numbered_lines(path):
         if line.startswith("#"):
             name, _, value = line.lstrip("# ").partition(":")
@@ -67,13 +72,16 @@ def read_sssom(path: Path) -> MappingFile:
             # "Not" says that the mapping does not hold
             if row.get("predicate_modifier", "") != "Not":
                 mappings.add(Mapping(_curie(row["subject_id"]), relation, _curie(row["object_id"])))
+                for end in ("subject", "object"):
+                    if label := row.get(f"{end}_label"):
+                        labels[_curie(row[f"{end}_id"])] = label
     if header is None:
         raise SourceFileError(
             f"{path.name} has no header line: SSSOM columns {', '.join(_NEEDED)} were expected"
         )
     release = re.search(r"\d{4}-\d{2}-\d{2}", stated.get("mapping_set_version", ""))
     version = release.group() if release else stated.get("mapping_set_version", "")
-    return MappingFile(version, stated.get("license", ""), tuple(sorted(mappings)))
+    return MappingFile(version, stated.get("license", ""), tuple(sorted(mappings)), labels)
 
 
 def _curie(text: str) -> str:

@@ -160,11 +160,13 @@ def unpack_table(raw: bytes) -> AnnotationTable:
 
 def pack_cases(cases: CaseTable) -> bytes:
     """The training cases, without identifiers: findings, diagnosis, age, sex and publications only."""
+    # a set without such findings (phenopackets) has no such column
+    extra = [name for name in ("uncertain", "volunteered") if any(getattr(cases, name))]
     return pack_arrays(
         {"disease": cases.disease},
         {
             name: tuple(json.dumps(value) for value in getattr(cases, name))
-            for name in ("present", "absent", "publications", "age_years", "sex")
+            for name in ("present", "absent", "publications", "age_years", "sex", *extra)
         },
     )
 
@@ -180,4 +182,6 @@ def unpack_cases(raw: bytes) -> CaseTable:
         tuple(tuple(publications) for publications in columns["publications"]),
         tuple(columns["age_years"]),
         tuple(columns["sex"]),
+        tuple(tuple(terms) for terms in columns.get("uncertain", ())),
+        tuple(tuple(terms) for terms in columns.get("volunteered", ())),
     )

@@ -31,6 +31,10 @@ class PacketCase:
     `age` is the ISO 8601 duration of the last encounter. `diseases` holds the diagnoses, interpretations first;
     `publications` the PubMed ids of the external references; `labels` the labels that the packet gives its ids.
     `line` is the record's number in its file (`source`), counted from 1; 0 when it came from no file.
+
+    Packets know neither of these, canonical case records (`ml.data.records`) do: `uncertain` findings, of which it was
+    not said whether the patient has them; `volunteered`, the findings of any state that were said unasked; `local`,
+    the parents (ids of HPO) of findings that HPO lacks.
     """
 
     id: str
@@ -43,6 +47,18 @@ class PacketCase:
     labels: Mapping[str, str] = field(default_factory=dict, compare=False)
     line: int = field(default=0, compare=False)
     source: str = field(default="", compare=False)
+    uncertain: tuple[str, ...] = ()
+    volunteered: tuple[str, ...] = ()
+    local: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One decoded record of a file: its number (counted from 1) and the file's name."""
+
+    value: Any
+    line: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +111,22 @@ def parse_packet(packet: Any) -> PacketCase:
 
 
 def read_cases(path: Path) -> Iterator[PacketCase | LineError]:
-    """All cases of a file (.json, .jsonl, either with .gz), of a folder or of a zip, in order of name.
+    """All packets of a file (.json, .jsonl, either with .gz), of a folder or of a zip, in order of name.
 
     A record that cannot be read gives a LineError and the others go on. Raises CaseFileError.
     """
+    for document in read_documents(path):
+        if isinstance(document, LineError):
+            yield document
+            continue
+        try:
+            yield replace(parse_packet(document.value), line=document.line, source=document.source)
+        except PacketError as error:
+            yield LineError(document.line, str(error), document.source)
+
+
+def read_documents(path: Path) -> Iterator[Document | LineError]:
+    """All JSON records of what `read_cases` accepts, whatever they hold. Raises CaseFileError."""
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.is_file() and p.name.lower().endswith(_SUFFIXES))
         if not files:
@@ -118,7 +146,7 @@ def read_cases(path: Path) -> Iterator[PacketCase | LineError]:
             raise CaseFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_zip(path: Path) -> Iterator[PacketCase | LineError]:
+def _read_zip(path: Path) -> Iterator[Document | LineError]:
     try:
         archive = zipfile.ZipFile(path)
     except (OSError, zipfile.BadZipFile) as error:
@@ -137,7 +165,7 @@ def _read_zip(path: Path) -> Iterator[PacketCase | LineError]:
                 yield LineError(1, f"cannot be unpacked: {error}", name)
 
 
-def _read_stream(stream: IO[bytes], name: str) -> Iterator[PacketCase | LineError]:
+def _read_stream(stream: IO[bytes], name: str) -> Iterator[Document | LineError]:
     number = 0
     try:
         head = stream.read(2)
@@ -153,7 +181,7 @@ def _read_stream(stream: IO[bytes], name: str) -> Iterator[PacketCase | LineErro
         yield LineError(number + 1, f"the compressed file is damaged or cut short here: {error}", name)
 
 
-def _read_document(raw: bytes, name: str) -> Iterator[PacketCase | LineError]:
+def _read_document(raw: bytes, name: str) -> Iterator[Document | LineError]:
     """One packet, a list of packets, or a cohort or family of them; a file of lines named .json is taken as such."""
     try:
         document = json.loads(raw.decode("utf-8-sig"))
@@ -169,10 +197,10 @@ def _read_document(raw: bytes, name: str) -> Iterator[PacketCase | LineError]:
     if isinstance(document, dict) and isinstance(document.get("members"), list):
         document = document["members"]
     for number, packet in enumerate(document if isinstance(document, list) else [document], start=1):
-        yield _parsed(packet, number, name)
+        yield Document(packet, number, name)
 
 
-def _read_record(raw: bytes, number: int, name: str) -> Iterator[PacketCase | LineError]:
+def _read_record(raw: bytes, number: int, name: str) -> Iterator[Document | LineError]:
     try:
         packet = json.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -180,16 +208,9 @@ def _read_record(raw: bytes, number: int, name: str) -> Iterator[PacketCase | Li
     except json.JSONDecodeError as error:
         yield LineError(number, f"not JSON: {error.msg} at character {error.pos + 1}", name)
     except RecursionError:
-        yield LineError(number, "not a phenopacket: nested too deeply", name)
+        yield LineError(number, "nested too deeply", name)
     else:
-        yield _parsed(packet, number, name)
-
-
-def _parsed(packet: Any, number: int, name: str) -> PacketCase | LineError:
-    try:
-        return replace(parse_packet(packet), line=number, source=name)
-    except PacketError as error:
-        return LineError(number, str(error), name)
+        yield Document(packet, number, name)
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:

@@ -114,13 +114,20 @@ class Predictor:
         absent: Sequence[str] = (),
         age: str | None = None,
         sex: str | None = None,
+        uncertain: Sequence[str] = (),
+        volunteered: Sequence[str] = (),
         may_be_empty: bool = False,
     ) -> Query:
         """Check and normalise an input; `age` is an ISO 8601 duration. Raises InvalidInput with every problem.
 
+        `uncertain` findings came up without an answer; `volunteered` are those of the findings that were said unasked.
+
         With `may_be_empty` no finding needs to be present: for a case that is only begun.
         """
-        return queries.resolve(self.vocabulary, present, absent, age, sex, may_be_empty=may_be_empty)
+        return queries.resolve(
+            self.vocabulary, present, absent, age, sex, uncertain=uncertain, volunteered=volunteered,
+            may_be_empty=may_be_empty,
+        )  # fmt: skip
 
     def predict(self, query: Query, top: int = MOST_RANKED, prior: str | Prior | None = None) -> Prediction:
         """The `top` (at most 100) most probable diseases. Probabilities are over all candidates.
@@ -183,6 +190,8 @@ class Predictor:
             query.age_years,
             query.sex,
             len(index),
+            (index[f] for f in query.uncertain),
+            (index[f] for f in query.volunteered),
         )
         return self.run_row(row, *outputs, prior=prior)
 

@@ -1,11 +1,12 @@
 """Checks a patient's findings, age and sex, and says everything that is wrong with them at once."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ml.features.encode import SEXES
 from ml.serving.age import InvalidAge, years_of
-from ml.serving.vocabulary import HPO_ID, Vocabulary
+from ml.serving.vocabulary import HPO_ID, LOCAL_ID, Vocabulary
 
 MOST_FINDINGS = 500
 # near matches cost a search each; a caller with more problems than this has another problem
@@ -46,13 +47,19 @@ class InvalidInput(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A checked input: current ids in the order given, each once."""
+    """A checked input: current ids in the order given, each once.
+
+    `uncertain` findings came up, and nobody knows whether the patient has them; `volunteered` are the findings of any
+    state that were said unasked. Only a model that learned from such cases uses either.
+    """
 
     present: tuple[str, ...]
     absent: tuple[str, ...]
     age_years: float | None
     sex: str | None
     notices: tuple[Notice, ...] = ()
+    uncertain: tuple[str, ...] = ()
+    volunteered: tuple[str, ...] = ()
 
 
 def resolve(
@@ -62,18 +69,29 @@ def resolve(
     age: str | None,
     sex: str | None,
     *,
+    uncertain: Sequence[str] = (),
+    volunteered: Sequence[str] = (),
     may_be_empty: bool = False,
 ) -> Query:
     """Check and normalise an input. Raises InvalidInput.
 
-    `may_be_empty` lets an input without a present finding pass, for a case that is only begun; it cannot be ranked.
+    A finding that is present or absent is no longer uncertain. `may_be_empty` lets an input without a present finding
+    pass, for a case that is only begun; it cannot be ranked.
     """
-    if len(present) + len(absent) > MOST_FINDINGS:
-        detail = f"{len(present) + len(absent)} findings; at most {MOST_FINDINGS} were expected"
-        raise InvalidInput([Issue("findings", "too_many_findings", detail, str(len(present) + len(absent)))])
+    n_findings = len(present) + len(absent) + len(uncertain)
+    if n_findings > MOST_FINDINGS or len(volunteered) > MOST_FINDINGS:
+        detail = f"{n_findings} findings; at most {MOST_FINDINGS} were expected"
+        raise InvalidInput([Issue("findings", "too_many_findings", detail, str(n_findings))])
     reader = _Reader(vocabulary)
     states = {"present": reader.read("present", present), "absent": reader.read("absent", absent)}
+    known = states["present"] | states["absent"]
+    unsure = [f for f in reader.read("uncertain", uncertain) if f not in known]
+    said = reader.read("volunteered", volunteered)
     issues = reader.issues
+    for identity, field in said.items():
+        if identity not in known and identity not in unsure:
+            detail = f"{identity} ({vocabulary.label(identity)}) is no finding of this patient"
+            issues.append(Issue(field, "unknown_finding", detail, identity))
     for identity, field in states["absent"].items():
         if identity in states["present"]:
             detail = (
@@ -98,7 +116,10 @@ def resolve(
     if issues:
         raise InvalidInput(issues)
     notices = reader.notices + _inconsistent(vocabulary, states["present"], states["absent"])
-    return Query(tuple(states["present"]), tuple(states["absent"]), age_years, known_sex, tuple(notices))
+    return Query(
+        tuple(states["present"]), tuple(states["absent"]), age_years, known_sex, tuple(notices), tuple(unsure),
+        tuple(said),
+    )  # fmt: skip
 
 
 class _Reader:
@@ -127,7 +148,12 @@ class _Reader:
     def _current(self, field: str, value: object) -> str | None:
         vocabulary = self._vocabulary
         text = value.strip() if isinstance(value, str) else ""
-        if not HPO_ID.fullmatch(text):
+        text = unicodedata.normalize("NFC", text)
+        if LOCAL_ID.fullmatch(text) and not vocabulary.is_phenotype(text):
+            detail = f"{text} is no finding that this model has learned"
+            self._issue(field, "unknown_finding", detail, text, near=text.rpartition("/")[2] or None)
+            return None
+        if not HPO_ID.fullmatch(text) and not LOCAL_ID.fullmatch(text):
             shown = str(value)[:60]
             detail = f"{shown!r} is no HPO id; HP: and seven digits were expected, such as HP:0001166"
             self._issue(field, "malformed_id", detail, shown, near=text or None)

@@ -13,6 +13,8 @@ from ml.features.graph import TermGraph
 
 PHENOTYPIC_ABNORMALITY = "HP:0000118"
 HPO_ID = re.compile(r"HP:[0-9]{7}")
+# a source's own finding (`ml.data.records.local_id`)
+LOCAL_ID = re.compile(r"LOCAL:[\w.+/%-]{1,200}")
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class Vocabulary:
                 found[identity] = None
         if len(found) < limit:
             number = int(digits)
-            near = sorted(self.graph.ids, key=lambda identity: abs(int(identity[3:]) - number))
+            terms = (identity for identity in self.graph.ids if HPO_ID.fullmatch(identity))
+            near = sorted(terms, key=lambda identity: abs(int(identity[3:]) - number))
             found |= dict.fromkeys(near[:limit])
         return list(found)[:limit]
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ml.data.records import read_cases
 from ml.features.cases import CaseTable
 from ml.features.evidence import (
     EXACT,
@@ -19,7 +20,7 @@ from ml.features.evidence import (
 from ml.features.graph import TermGraph
 from ml.knowledge import Knowledge, Term
 from ml.serving.age import InvalidAge, years_of
-from ml.serving.phenopacket import LineError, PacketCase, read_cases
+from ml.serving.phenopacket import LineError, PacketCase
 from ml.serving.vocabulary import Vocabulary
 from ml.training.candidates import candidate_rows
 from ml.training.orphanet import match_disorders, sibling_groups
@@ -109,13 +110,16 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[s
 
     `numbers` gives the candidate that an id means (`ml.training.candidates.candidate_ids`).
     Alternative and obsolete ids are replaced; ids that are no phenotypic abnormality of this release are dropped and
-    counted. A finding both present and absent counts as present (packets of follow-up visits say both). A case
-    without diagnosis is left out and listed; one without any present finding stays, as hard as it is.
+    counted. A finding both present and absent counts as present (packets of follow-up visits say both), an uncertain
+    one as what it is otherwise said to be. A case without diagnosis is left out and listed; one without any present
+    finding stays, as hard as it is.
     """
     loaded = LoadedCases(CaseTable(np.zeros(0, np.int64), (), (), (), (), ()), [], [])
     disease: list[int] = []
     present: list[tuple[int, ...]] = []
     absent: list[tuple[int, ...]] = []
+    uncertain: list[tuple[int, ...]] = []
+    volunteered: list[tuple[int, ...]] = []
     publications: list[tuple[str, ...]] = []
     ages: list[float | None] = []
     sexes: list[str | None] = []
@@ -125,7 +129,9 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[s
             continue
         has, unknown = _terms(record.present, vocabulary)
         lacks, unknown_absent = _terms(record.absent, vocabulary)
-        loaded.unknown_terms += unknown + unknown_absent
+        unsure, unknown_uncertain = _terms(record.uncertain, vocabulary)
+        said, _ = _terms(record.volunteered, vocabulary)
+        loaded.unknown_terms += unknown + unknown_absent + unknown_uncertain
         if not record.diseases:
             loaded.undiagnosed.append(record.id)
             continue
@@ -134,6 +140,8 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[s
         disease.append(next((numbers[d] for d in record.diseases if d in numbers), -1))
         present.append(tuple(sorted(has)))
         absent.append(tuple(sorted(lacks - has)))
+        uncertain.append(tuple(sorted(unsure - has - lacks)))
+        volunteered.append(tuple(sorted(said)))
         publications.append(record.publications)
         ages.append(_age(record))
         sexes.append(record.sex)
@@ -144,6 +152,8 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[s
         tuple(publications),
         tuple(ages),
         tuple(sexes),
+        tuple(uncertain),
+        tuple(volunteered),
     )
     return loaded
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ml.features.evidence import FloatArray, IntArray
 from ml.features.findings import scored_findings
-from ml.features.graph import TermGraph
+from ml.features.graph import LOCAL_PREFIX, TermGraph
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
     R(t, d) = max over t and its ancestors a of share ** steps(t, a) * G(a, d) / background(a):
     a disease that is not known for the term itself is judged by the nearest more general term, discounted per step.
     G is the profile's frequency, `background` the mean over diseases of what it was before training cases, at least
-    `min_background`: cases of some diseases change nothing in the evidence for the others.
+    `min_background`: cases of some diseases change nothing in the evidence for the others. Of a local finding only
+    cases tell, so that its background is the mean over the diseases whose cases mention any (docs/adr/0018).
     An absent term adds absent_weight * log((1 - G) / (1 - background)) for diseases with G > absent_threshold.
     Only findings that no other finding implies count (`ml.features.findings`).
 
@@ -59,9 +60,20 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
         self.frequency_.sort_indices()
         self.known_ = sp.csc_matrix(known)
         self.known_sum_ = np.asarray(self.known_.sum(axis=1)).ravel()
-        self.background_ = np.maximum(self.known_sum_ / self.known_.shape[1], self.min_background)
+        self.minimum_ = self._minimum(graph)
+        self.background_ = np.maximum(self.known_sum_ / self.known_.shape[1], self.minimum_)
         self.n_features_in_ = len(graph)
         return self
+
+    def _minimum(self, graph: TermGraph) -> FloatArray:
+        minimum = np.full(len(graph), self.min_background)
+        local = np.flatnonzero([identity.startswith(LOCAL_PREFIX) for identity in graph.ids])
+        told = self.frequency_[local]
+        n_diseases = len(np.unique(told.indices))
+        minimum[local] = np.maximum(
+            np.asarray(told.sum(axis=1)).ravel() / max(n_diseases, 1), self.min_background
+        )
+        return minimum
 
     def transform(self, X: NDArray[np.float32]) -> FloatArray:
         """The sum of contributions of each patient's findings, [n, diseases]."""
@@ -86,7 +98,7 @@ class Scorer:
             old = likelihood.known_[:, replacement.diseases]
             change = np.asarray((replacement.known - old).sum(axis=1)).ravel()
             total = likelihood.known_sum_ + change
-            self._background = np.maximum(total / likelihood.known_.shape[1], likelihood.min_background)
+            self._background = np.maximum(total / likelihood.known_.shape[1], likelihood.minimum_)
             self._replaced, self._new = replacement.diseases, new
         else:
             self._background = likelihood.background_

@@ -20,6 +20,7 @@ from ml.serving.artefact import MODEL
 from ml.serving.vocabulary import Vocabulary
 from ml.training.candidates import candidate_ids
 from ml.training.data import LoadedCases, annotation_table, load_cases, patients_of, vocabulary_of
+from ml.training.local import with_local_findings
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
 from ml.training.simulate import simulated_cases
@@ -59,6 +60,7 @@ def train(
     started = time.perf_counter()
     say("reading knowledge")
     knowledge = read_knowledge(knowledge_folder)
+    knowledge = with_local_findings(knowledge, vocabulary_of(knowledge.terms), case_files)
     vocabulary = vocabulary_of(knowledge.terms)
     table = annotation_table(knowledge, vocabulary)
     numbers = candidate_ids(knowledge, table.diseases)

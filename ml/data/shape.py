@@ -1,0 +1,190 @@
+"""The shape of a source's records, as a small YAML file says it: which fields hold what (docs/data.md).
+
+Every key is checked and every problem named with its place, since a person writes this file by hand.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ml.data.codes import CodeMap, MappingError
+from ml.data.records import STATES
+from ml.features.encode import SEXES
+
+_KEYS = {"source", "id", "diagnosis", "age", "sex", "findings", "measurements", "mappings"}
+AGE_UNITS = {"years": "Y", "months": "M", "weeks": "W", "days": "D", "iso8601": ""}
+_OPERATORS = (">", ">=", "<", "<=")
+
+
+@dataclass(frozen=True, slots=True)
+class FindingField:
+    """A field with findings: an object of code -> state where `states` translates the states, else a list of codes,
+    all in `state`."""
+
+    field: str
+    states: Mapping[str, str]
+    state: str | None
+    volunteered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A measured value beyond `limit` of exactly this `unit` is the finding `finding` (a code, or an id of HPO)."""
+
+    code: str
+    operator: str
+    limit: float
+    unit: str
+    finding: str
+
+    def is_beyond(self, value: float) -> bool:
+        """Whether the value is beyond the limit."""
+        return {
+            ">": value > self.limit,
+            ">=": value >= self.limit,
+            "<": value < self.limit,
+            "<=": value <= self.limit,
+        }[self.operator]
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """A field with a list of objects; the names of their keys, and the limits."""
+
+    field: str
+    code: str
+    value: str
+    unit: str
+    limits: tuple[Limit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The fields of a record, and what the source's codes mean."""
+
+    source: str
+    id: str
+    findings: tuple[FindingField, ...]
+    codes: CodeMap
+    diseases: CodeMap
+    diagnosis: str | None = None
+    age: str | None = None
+    age_unit: str = "iso8601"
+    sex: str | None = None
+    sexes: Mapping[str, str] = field(default_factory=dict)
+    measurements: Measurements | None = None
+
+
+def read_shape(path: Path) -> Shape:
+    """Read a YAML file and the mapping sets beside it that it names. Raises MappingError."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MappingError(f"{path} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise MappingError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
+    return _Reader(path).shape(content)
+
+
+class _Reader:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def _fail(self, where: str, found: Any, expected: str) -> MappingError:
+        shown = "missing" if found is None else repr(found)[:60]
+        return MappingError(f"{self._path.name}, {where}: {shown}; {expected} was expected")
+
+    def _object(self, value: Any, where: str, known: set[str]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self._fail(where, value, "an object")
+        for key in value:
+            if key not in known:
+                raise self._fail(where, key, f"one of the keys {', '.join(sorted(known))}")
+        return value
+
+    def _text(self, owner: dict[str, Any], key: str, where: str) -> str:
+        value = owner.get(key)
+        if not isinstance(value, str) or not value:
+            raise self._fail(f"{where}{key}", value, "a text")
+        return value
+
+    def _list(self, owner: dict[str, Any], key: str, where: str) -> list[Any]:
+        value = owner.get(key)
+        if not isinstance(value, list) or not value:
+            raise self._fail(f"{where}{key}", value, "a list with at least one entry")
+        return value
+
+    def shape(self, content: Any) -> Shape:
+        top = self._object(content, "the file", _KEYS)
+        source = self._text(top, "source", "")
+        files = self._object(top.get("mappings") or {}, "mappings", {"findings", "diagnoses"})
+        maps = {
+            key: CodeMap(source, self._path.parent / files[key] if key in files else None)
+            for key in ("findings", "diagnoses")
+        }
+        age = top.get("age")
+        if age is not None:
+            age = self._object(age, "age", {"field", "unit"})
+            if age.get("unit") not in AGE_UNITS:
+                raise self._fail("age.unit", age.get("unit"), f"one of {', '.join(AGE_UNITS)}")
+        sex = top.get("sex")
+        if sex is not None:
+            sex = self._object(sex, "sex", {"field", "values"})
+        return Shape(
+            source=source,
+            id=self._text(top, "id", ""),
+            findings=tuple(
+                self._finding_field(entry, f"findings[{i}]")
+                for i, entry in enumerate(self._list(top, "findings", ""))
+            ),
+            codes=maps["findings"],
+            diseases=maps["diagnoses"],
+            diagnosis=self._text(top, "diagnosis", "") if "diagnosis" in top else None,
+            age=self._text(age, "field", "age.") if age else None,
+            age_unit=age["unit"] if age else "iso8601",
+            sex=self._text(sex, "field", "sex.") if sex else None,
+            sexes=self._values(sex.get("values"), "sex.values", SEXES) if sex else {},
+            measurements=self._measurements(top["measurements"]) if "measurements" in top else None,
+        )
+
+    def _values(self, value: Any, where: str, allowed: tuple[str, ...]) -> dict[str, str]:
+        if not isinstance(value, dict):
+            raise self._fail(where, value, f"an object of the source's values -> {', '.join(allowed)}")
+        for key, meaning in value.items():
+            if meaning not in allowed:
+                raise self._fail(f"{where}.{key}", meaning, f"one of {', '.join(allowed)}")
+        return {str(key): meaning for key, meaning in value.items()}
+
+    def _finding_field(self, entry: Any, where: str) -> FindingField:
+        entry = self._object(entry, where, {"field", "states", "state", "volunteered"})
+        states, state = entry.get("states"), entry.get("state")
+        if (states is None) == (state is None):
+            raise self._fail(where, None, "either states (an object of codes) or state (a list of codes)")
+        if state is not None and state not in STATES:
+            raise self._fail(f"{where}.state", state, f"one of {', '.join(STATES)}")
+        return FindingField(
+            self._text(entry, "field", f"{where}."),
+            {} if states is None else self._values(states, f"{where}.states", STATES),
+            state,
+            entry.get("volunteered", False) is True,
+        )
+
+    def _measurements(self, value: Any) -> Measurements:
+        entry = self._object(value, "measurements", {"field", "code", "value", "unit", "limits"})
+        limits = []
+        for i, given in enumerate(self._list(entry, "limits", "measurements.")):
+            where = f"measurements.limits[{i}]"
+            rule = self._object(given, where, {"code", "operator", "limit", "unit", "finding"})
+            limit = rule.get("limit")
+            if isinstance(limit, bool) or not isinstance(limit, int | float) or not math.isfinite(limit):
+                raise self._fail(f"{where}.limit", limit, "a number")
+            if rule.get("operator") not in _OPERATORS:
+                raise self._fail(f"{where}.operator", rule.get("operator"), f"one of {' '.join(_OPERATORS)}")
+            code, unit, finding = (self._text(rule, key, f"{where}.") for key in ("code", "unit", "finding"))
+            limits.append(Limit(code, rule["operator"], float(limit), unit, finding))
+        names = [self._text(entry, key, "measurements.") for key in ("field", "code", "value", "unit")]
+        return Measurements(names[0], names[1], names[2], names[3], tuple(limits))
