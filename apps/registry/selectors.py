@@ -19,8 +19,7 @@ def list_models(*, actor: Actor) -> QuerySet[ModelVersion]:
 
 def get_model(*, actor: Actor, number: int) -> ModelVersion:
     """One model version; raises Denied when there is none."""
-    # A number that the database could not hold names no model.
-    model = list_models(actor=actor).filter(number=number).first() if number < 2**31 else None
+    model = list_models(actor=actor).filter(number=number).first()
     if model is None:
         raise Denied("model.read", "model")
     return model

@@ -5,7 +5,7 @@ logs of the weights that the diseases have before any finding. Outputs, of which
 `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
 explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
 contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
-Ratios and their logarithms are float32, sums float64.
+Ratios are stored as codes of one byte (`ml.training.likelihood`); their logarithms are float32, sums float64.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64T
 
 from ml.export.layout import Ragged, RatioLayout, case_layout, ratio_layout
 from ml.features.encode import AGE_EDGES
+from ml.training.likelihood import CODE_OF_ONE, CODES_PER_UNIT
 from ml.training.offset import DiseaseOffset
 from ml.training.ranker import PhenotypeRanker
 
@@ -126,18 +127,21 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     countable = g.node("And", is_absent, g.node("Not", g.node("Or", implied, covered)))
     absent = g.where(countable, names["absent_term"])
 
-    # R, then log(floor + (1 - floor) * R), for each present finding and disease
+    # log R for each present finding and disease, then what it adds
     dense = g.constant("dense", layout.dense)
-    ratios = []
+    scale = g.constant("scale", np.array(1 / CODES_PER_UNIT, np.float32))
+    one = g.constant("code_of_one", np.array(CODE_OF_ONE, np.uint8))
+    logs = [g.constant("least", np.array([-CODE_OF_ONE / CODES_PER_UNIT], np.float32))]
     for j in range(2):
         row = g.node("Gather", g.constant("row", layout.row[:, j]), present)
-        factor = g.node("Gather", g.constant("factor", layout.factor[:, j]), present)
-        ratios.append(g.node("Mul", g.node("Gather", dense, row), g.node("Unsqueeze", factor, g.ints(1))))
-    owner, (disease, value) = g.lists("specific", layout.sparse, present)
-    flat = g.node("Reshape", g.node("Max", *ratios), g.ints(-1))
+        cost = g.node("Gather", g.constant("cost", layout.cost[:, j]), present)
+        general = g.node("DequantizeLinear", g.node("Gather", dense, row), scale, one)
+        logs.append(g.node("Sub", general, g.node("Unsqueeze", cost, g.ints(1))))
+    owner, (disease, code) = g.lists("specific", layout.sparse, present)
+    flat = g.node("Reshape", g.node("Max", *logs), g.ints(-1))
     position = g.node("Add", g.node("Mul", owner, g.ints(n_diseases)), _wide(g, disease))
-    flat = g.node("ScatterElements", flat, position, value, axis=0)
-    ratio = g.node("Reshape", flat, g.ints(-1, n_diseases))
+    flat = g.node("ScatterElements", flat, position, g.node("DequantizeLinear", code, scale, one), axis=0)
+    ratio = g.node("Exp", g.node("Reshape", flat, g.ints(-1, n_diseases)))
     floor = np.array([likelihood.floor, 1 - likelihood.floor], np.float32)
     softened = g.node(
         "Add", g.node("Mul", ratio, g.constant("span", floor[1])), g.constant("floor", floor[0])

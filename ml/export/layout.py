@@ -1,9 +1,9 @@
 """The tables of the ONNX graph: the ratios R(t, d) of `FindingLikelihood` as dense rows plus exact sparse corrections.
 
-R(t, d) is a maximum over the ancestors of t. Dense, it would take terms x diseases (600 MB). But only some hundred
-general terms are known of many diseases; so each term takes the larger of two dense rows, each times a factor (its
-nearest general ancestors), and lists the few diseases for which a more specific term gives more. The result is the
-same function, with no approximation (docs/adr/0010).
+R(t, d), as a code of one byte, is a maximum over the ancestors of t. Dense, it would take terms x diseases (160 MB).
+But only some hundred general terms are known of many diseases; so each term takes the larger of two dense rows, each
+lowered by what the steps to its nearest general ancestors cost, and lists the few diseases for which a more specific
+term gives more. The result is the same function, with no further approximation (docs/adr/0010).
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.likelihood import FindingLikelihood
+from ml.training.likelihood import CODES_PER_UNIT, N_CODES, FindingLikelihood, ratio_codes
 from ml.training.nearest import NearestCase
+
+# diseases, and the code of each
+_Codes = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,13 @@ class Ragged:
 
 @dataclass(frozen=True)
 class RatioLayout:
-    """`dense` [rows, diseases]; `row`, `factor` [terms, 2]: R(t, .) = max over j of factor[t, j] * dense[row[t, j]],
-    overwritten by the (disease, ratio) pairs of `sparse`. `absent`: (disease, contribution) pairs of the terms.
-    `ancestors`: proper ancestors of the terms."""
+    """`dense` [rows, diseases], codes; `row`, `cost` [terms, 2]: log R(t, .) is the largest of what the code 0 and
+    dense[row[t, j]] stand for, the latter less cost[t, j], overwritten by the (disease, code) pairs of `sparse`.
+    `absent`: (disease, contribution) pairs of the terms. `ancestors`: proper ancestors of the terms."""
 
-    dense: NDArray[np.float32]
+    dense: NDArray[np.uint8]
     row: NDArray[np.int64]
-    factor: NDArray[np.float32]
+    cost: NDArray[np.float32]
     sparse: Ragged
     absent: Ragged
     ancestors: Ragged
@@ -75,13 +78,13 @@ def case_layout(nearest: NearestCase, dense_above: int = 300) -> CaseLayout:
 
 def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> RatioLayout:
     """Lay out a fitted likelihood; terms known of more than `dense_above` diseases get a dense row."""
-    graph, share = likelihood.graph_, likelihood.share
+    graph, step = likelihood.graph_, likelihood.step_
     is_dense = np.diff(likelihood.frequency_.indptr) > dense_above
     rows = _DenseRows(likelihood)
     row = np.zeros((len(graph), 2), np.int64)
-    factor = np.zeros((len(graph), 2), np.float32)
+    cost = np.full((len(graph), 2), N_CODES / CODES_PER_UNIT, np.float32)
     nearest: list[dict[int, int]] = [{} for _ in range(len(graph))]
-    kept: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = [_nothing() for _ in range(len(graph))]
+    kept: list[_Codes] = [_nothing() for _ in range(len(graph))]
     for term in graph.order:
         if is_dense[term]:
             nearest[term] = {term: 0}
@@ -98,15 +101,20 @@ def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> Ratio
                 row[term, j] = rows.number(
                     tuple(sorted((general, steps - least) for general, steps in group))
                 )
-                factor[term, j] = share**least
+                cost[term, j] = step * least / CODES_PER_UNIT
     dense = np.stack(rows.values)
     pruned = []
-    for term, (diseases, values) in enumerate(kept):
-        general_ratio = (factor[term][:, None] * dense[row[term]][:, diseases]).max(axis=0)
-        more = values > general_ratio
-        pruned.append((diseases[more], values[more].astype(np.float32)))
+    for term, (diseases, codes) in enumerate(kept):
+        lowered = dense[row[term]][:, diseases] - CODES_PER_UNIT * cost[term][:, None]
+        more = codes > np.maximum(lowered.max(axis=0), 0)
+        pruned.append((diseases[more], codes[more].astype(np.uint8)))
     return RatioLayout(
-        dense, row, factor, _ragged(pruned), _ragged(_absent_rows(likelihood)), _ancestors(likelihood)
+        dense,
+        row,
+        cost,
+        _ragged(pruned),
+        _ragged(_absent_rows(likelihood)),
+        _ancestors(likelihood),
     )
 
 
@@ -114,16 +122,16 @@ class _DenseRows:
     """Dense rows, each the maximum over some (general term, further steps), stored once."""
 
     def __init__(self, likelihood: FindingLikelihood) -> None:
-        self._share = likelihood.share
+        self._step = likelihood.step_
         self._scorer = likelihood.scorer()
         self._numbers: dict[tuple[tuple[int, int], ...], int] = {}
-        self.values: list[NDArray[np.float32]] = []
+        self.values: list[NDArray[np.uint8]] = []
 
     def number(self, key: tuple[tuple[int, int], ...]) -> int:
         if key not in self._numbers:
             self._numbers[key] = len(self.values)
-            ratios = [self._share**steps * self._scorer.ratio(general) for general, steps in key]
-            self.values.append(np.max(ratios, axis=0).astype(np.float32))
+            codes = [self._scorer.codes(general) - self._step * steps for general, steps in key]
+            self.values.append(np.maximum(np.max(codes, axis=0), 0).astype(np.uint8))
         return self._numbers[key]
 
 
@@ -140,26 +148,24 @@ def _undominated(likelihood: FindingLikelihood, nearest: dict[int, int]) -> dict
     }
 
 
-def _nothing() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    return np.zeros(0, np.int64), np.zeros(0)
+def _nothing() -> _Codes:
+    return np.zeros(0, np.int64), np.zeros(0, np.int64)
 
 
-def _sparse_row(
-    likelihood: FindingLikelihood, term: int, kept: list[tuple[NDArray[np.int64], NDArray[np.float64]]]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _sparse_row(likelihood: FindingLikelihood, term: int, kept: list[_Codes]) -> _Codes:
     matrix = likelihood.frequency_
     part = slice(matrix.indptr[term], matrix.indptr[term + 1])
     diseases = [matrix.indices[part].astype(np.int64)]
-    values = [matrix.data[part] / likelihood.background_[term]]
+    codes = [ratio_codes(matrix.data[part] / likelihood.background_[term])]
     for parent in likelihood.graph_.parents[term]:
         diseases.append(kept[parent][0])
-        values.append(likelihood.share * kept[parent][1])
-    all_diseases, all_values = np.concatenate(diseases), np.concatenate(values)
-    order = np.lexsort((-all_values, all_diseases))
-    all_diseases, all_values = all_diseases[order], all_values[order]
-    first = np.ones(len(order), bool)
-    first[1:] = all_diseases[1:] != all_diseases[:-1]
-    return all_diseases[first], all_values[first]
+        codes.append(kept[parent][1] - likelihood.step_)
+    all_diseases, all_codes = np.concatenate(diseases), np.concatenate(codes)
+    order = np.lexsort((-all_codes, all_diseases))
+    all_diseases, all_codes = all_diseases[order], all_codes[order]
+    first = all_codes > 0
+    first[1:] &= all_diseases[1:] != all_diseases[:-1]
+    return all_diseases[first], all_codes[first]
 
 
 def _absent_rows(likelihood: FindingLikelihood) -> list[tuple[NDArray[np.int64], NDArray[np.float32]]]:
@@ -182,12 +188,12 @@ def _ancestors(likelihood: FindingLikelihood) -> Ragged:
     return Ragged(np.cumsum(length) - length, length, (flat,))
 
 
-def _index_type(rows: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> type[np.signedinteger[Any]]:
+def _index_type(rows: list[tuple[NDArray[np.int64], NDArray[Any]]]) -> type[np.signedinteger[Any]]:
     most = max((int(diseases.max()) for diseases, _ in rows if len(diseases)), default=0)
     return np.int16 if most < 1 << 15 else np.int32
 
 
-def _ragged(rows: list[tuple[NDArray[np.int64], NDArray[np.float32]]]) -> Ragged:
+def _ragged(rows: list[tuple[NDArray[np.int64], NDArray[Any]]]) -> Ragged:
     length = np.array([len(diseases) for diseases, _ in rows], np.int64)
     diseases = np.concatenate([diseases for diseases, _ in rows]).astype(_index_type(rows))
     return Ragged(

@@ -19,15 +19,21 @@ COLUMNS = (
     "disease", "term", "aspect", "negated", "frequency", "numerator", "denominator", "onset", "sex", "references",
     "share", "origin", "verified",
 )  # fmt: skip
-# where a row comes from: the disease's own annotations, or an Orphanet disorder that is the same or a related one
-OWN, EXACT, INEXACT = range(3)
+# where a row comes from: the disease's own annotations, an Orphanet disorder that is the same or a related one, or the
+# name of the disease
+OWN, EXACT, INEXACT, NAMED = range(4)
+# stands as the frequency of what a name says
+FROM_NAME = "from the name"
+# why diseases stand in one group: under one Orphanet disorder, in one series of names, by one gene
+DISORDER, SERIES, GENE = GROUP_KINDS = ("disorder", "series", "gene")
 
 
 class SiblingGroup(NamedTuple):
-    """Diseases (indices) that one disorder of Orphanet stands for; `reference` is its id."""
+    """Diseases (indices) of one group; `reference` is the disorder's id, or "series: ..." or "gene: ..."."""
 
     reference: str
     diseases: tuple[int, ...]
+    kind: str = DISORDER
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,8 @@ class AnnotationTable:
     index `texts` (references of one row are joined by ";"). `numerator` and `denominator` are -1 where the
     frequency is not "n/m". `share` (0 to 1) is the part of the row's weight that is left after withholding one of its
     several references (`ml.features.withhold`), and half of it where nobody has seen the statement in its source, which
-    `verified` 0 says; `origin` is OWN, EXACT or INEXACT. Rows that are not the disease's own
-    say what Orphanet's disorder has; they enter no count of references, onsets or expected findings.
+    `verified` 0 says; `origin` is OWN, EXACT, INEXACT or NAMED. Rows that are not the disease's own say what Orphanet's
+    disorder or a name has; they enter no count of references, onsets or expected findings.
     """
 
     diseases: tuple[str, ...]
@@ -79,13 +85,13 @@ class AnnotationTable:
         return {reference: np.array(sorted(diseases), np.int64) for reference, diseases in found.items()}
 
     @cached_property
-    def sibling_group(self) -> IntArray:
-        """The smallest of `siblings` that each disease belongs to, [diseases]; -1 for none."""
-        group = np.full(len(self.diseases), -1, np.int64)
+    def sibling_group(self) -> dict[str, IntArray]:
+        """Per kind, the smallest of `siblings` that each disease belongs to, [diseases]; -1 for none."""
+        groups = {kind: np.full(len(self.diseases), -1, np.int64) for kind in GROUP_KINDS}
         by_size = sorted(range(len(self.siblings)), key=lambda i: (-len(self.siblings[i].diseases), -i))
         for number in by_size:
-            group[list(self.siblings[number].diseases)] = number
-        return group
+            groups[self.siblings[number].kind][list(self.siblings[number].diseases)] = number
+        return groups
 
     @property
     def own(self) -> BoolArray:

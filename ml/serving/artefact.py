@@ -25,7 +25,6 @@ DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.npz"
 PROFILES = "profiles.npz"
 CASES = "cases.npz"
-CARD = "MODEL_CARD.md"
 PRIORS = "priors.npz"
 REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES, PRIORS})
 
@@ -79,7 +78,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
     if missing := REQUIRED - checksums.keys():
         raise CorruptArtefact(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
-    if strange := checksums.keys() - REQUIRED - {CASES, CARD}:
+    if strange := checksums.keys() - REQUIRED - {CASES}:
         raise CorruptArtefact(f"{folder / MANIFEST} lists unknown files: {', '.join(sorted(strange))}")
     if artefact_hash(checksums) != declared:
         raise CorruptArtefact(f"{folder / MANIFEST}: the artefact hash is not that of the files listed")
@@ -155,7 +154,7 @@ def unpack_table(raw: bytes) -> AnnotationTable:
         texts["terms"],
         texts["texts"],
         {n: arrays[n] for n in COLUMNS},
-        tuple(SiblingGroup(reference, tuple(diseases)) for reference, diseases in groups),
+        tuple(SiblingGroup(reference, tuple(diseases), *kind) for reference, diseases, *kind in groups),
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
-from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable
+from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable, SiblingGroup
 from ml.serving.priors import Prior
 from ml.serving.query import Query
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
@@ -286,15 +286,19 @@ class _Rows:
         return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references), verified
 
     def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...], bool] | None:
-        group = int(self._table.sibling_group[self._disease])
-        if group < 0 or term not in self._sibling_terms:
-            return None
-        return term, FROM_SIBLINGS, (self._table.siblings[group].reference,), True
+        for reference, terms in self._group_terms:
+            if term in terms:
+                return term, FROM_SIBLINGS, (reference,), True
+        return None
 
     @cached_property
-    def _sibling_terms(self) -> frozenset[int]:
-        """What is published of any sibling, and all that is more general."""
-        group = self._table.siblings[int(self._table.sibling_group[self._disease])]
+    def _group_terms(self) -> tuple[tuple[str, frozenset[int]], ...]:
+        """For each group of the disease its reference, and what is published of any other in it."""
+        numbers = (int(group[self._disease]) for group in self._table.sibling_group.values())
+        groups = [self._table.siblings[number] for number in numbers if number >= 0]
+        return tuple((group.reference, self._terms_of(group)) for group in groups)
+
+    def _terms_of(self, group: SiblingGroup) -> frozenset[int]:
         columns = self._table.columns
         rows = np.concatenate([self._table.rows_of(d) for d in group.diseases if d != self._disease])
         rows = rows[(columns["origin"][rows] == OWN) & (columns["negated"][rows] == 0)]

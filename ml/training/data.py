@@ -3,27 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from ml.data.records import read_cases
 from ml.features.cases import CaseTable
-from ml.features.evidence import (
-    EXACT,
-    FREQUENCY_CLASSES,
-    INEXACT,
-    AnnotationTable,
-    SiblingGroup,
-    TableBuilder,
-)
+from ml.features.evidence import AnnotationTable, TableBuilder
 from ml.features.graph import TermGraph
 from ml.knowledge import Knowledge, Term
 from ml.serving.age import InvalidAge, years_of
 from ml.serving.phenopacket import LineError, PacketCase
 from ml.serving.vocabulary import Vocabulary
+from ml.training.borrowing import borrow
 from ml.training.candidates import candidate_rows
-from ml.training.orphanet import match_disorders, sibling_groups
 
 
 def vocabulary_of(terms: Iterable[Term]) -> Vocabulary:
@@ -46,51 +38,30 @@ def vocabulary_of(terms: Iterable[Term]) -> Vocabulary:
 def annotation_table(knowledge: Knowledge, vocabulary: Vocabulary) -> AnnotationTable:
     """Rows of phenotypes and clinical course of all candidates (`ml.training.candidates`).
 
-    Replaced terms of the annotations are put right; terms that nothing replaces are left out. Where Orphanet's
-    disorders are loaded, each candidate also gets the phenotypes of those that it matches, with the ORPHA id as
-    reference.
+    Replaced terms of the annotations are put right; terms that nothing replaces are left out. Rows that a candidate
+    borrows come after its own (`ml.training.borrowing`).
     """
     candidates, rows = candidate_rows(knowledge, vocabulary)
-    borrowed = _borrowed(knowledge, vocabulary, candidates)
-    terms = {row.term for row in rows} | {term for _, term, _, _, _ in borrowed.rows}
+    borrowed = borrow(knowledge, vocabulary, candidates)
+    terms = {row.term for row in rows} | {loan.term for loan in borrowed.rows}
     builder = TableBuilder(candidates, sorted(terms))
     for row in rows:
         builder.add(**row._asdict())
-    for disease, term, frequency, disorder, origin in borrowed.rows:
+    for loan in borrowed.rows:
         builder.add(
-            disease=disease,
-            term=term,
+            disease=loan.disease,
+            term=loan.term,
             aspect="P",
             negated=False,
-            frequency=frequency,
+            frequency=loan.frequency,
             numerator=None,
             denominator=None,
             onset="",
             sex="",
-            references=(disorder,),
-            origin=origin,
+            references=(loan.reference,),
+            origin=loan.origin,
         )
     return builder.build(borrowed.siblings)
-
-
-class _Borrowed(NamedTuple):
-    # disease, term, class of frequency, ORPHA id, origin
-    rows: list[tuple[str, str, str, str, int]]
-    siblings: tuple[SiblingGroup, ...]
-
-
-def _borrowed(knowledge: Knowledge, vocabulary: Vocabulary, candidates: Sequence[str]) -> _Borrowed:
-    disorders = {disorder.id: disorder for disorder in knowledge.disorders}
-    matches = match_disorders(knowledge, candidates)
-    rows = []
-    for origin, kind in ((EXACT, matches.exact), (INEXACT, matches.inexact)):
-        for candidate, identities in kind.items():
-            for identity in identities:
-                for phenotype in disorders[identity].phenotypes:
-                    term = vocabulary.current(phenotype.hpo_id)
-                    if FREQUENCY_CLASSES[phenotype.frequency] > 0 and term and vocabulary.is_phenotype(term):
-                        rows.append((candidate, term, phenotype.frequency, identity, origin))
-    return _Borrowed(rows, sibling_groups(matches, candidates))
 
 
 @dataclass

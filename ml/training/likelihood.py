@@ -13,6 +13,19 @@ from ml.features.evidence import FloatArray, IntArray
 from ml.features.findings import scored_findings
 from ml.features.graph import LOCAL_PREFIX, TermGraph
 
+# A ratio is kept as a whole number of sixteenths of its natural logarithm, which fits one byte: code k stands for
+# exp((k - 80) / 16), at least .007. Estimator and graph round alike (docs/adr/0010).
+CODES_PER_UNIT = 16
+CODE_OF_ONE = 80
+N_CODES = 256
+
+
+def ratio_codes(ratio: FloatArray) -> IntArray:
+    """The codes of some ratios."""
+    with np.errstate(divide="ignore"):
+        codes = np.rint(CODES_PER_UNIT * np.log(ratio)) + CODE_OF_ONE
+    return np.clip(codes, 0, N_CODES - 1).astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Replacement:
@@ -32,6 +45,7 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
     A present term t adds log(floor + (1 - floor) * R(t, d)), where
     R(t, d) = max over t and its ancestors a of share ** steps(t, a) * G(a, d) / background(a):
     a disease that is not known for the term itself is judged by the nearest more general term, discounted per step.
+    Ratio and share are rounded to sixteenths of their logarithm (`ratio_codes`).
     G is the profile's frequency, `background` the mean over diseases of what it was before training cases, at least
     `min_background`: cases of some diseases change nothing in the evidence for the others. Of a local finding only
     cases tell, so that its background is the mean over the diseases whose cases mention any (docs/adr/0018).
@@ -63,6 +77,10 @@ class FindingLikelihood(TransformerMixin, BaseEstimator):
         self.minimum_ = self._minimum(graph)
         self.background_ = np.maximum(self.known_sum_ / self.known_.shape[1], self.minimum_)
         self.n_features_in_ = len(graph)
+        # what a present finding adds, by the code of its ratio; and how many codes a step to a more general term costs
+        ratio = np.exp((np.arange(N_CODES) - CODE_OF_ONE) / CODES_PER_UNIT)
+        self.contribution_ = np.log(self.floor + (1 - self.floor) * ratio)
+        self.step_ = round(-CODES_PER_UNIT * float(np.log(self.share)))
         return self
 
     def _minimum(self, graph: TermGraph) -> FloatArray:
@@ -102,7 +120,7 @@ class Scorer:
             self._replaced, self._new = replacement.diseases, new
         else:
             self._background = likelihood.background_
-        self._ratios: dict[int, FloatArray] = {}
+        self._codes: dict[int, IntArray] = {}
         self._present: dict[int, FloatArray] = {}
         self._absent: dict[int, FloatArray] = {}
 
@@ -116,22 +134,21 @@ class Scorer:
             row[self._replaced] = self._new[[term]].toarray().ravel()
         return row
 
-    def ratio(self, term: int) -> FloatArray:
-        """R(term, .); recursion over the parents takes the maximum over all ancestors."""
-        known = self._ratios.get(term)
+    def codes(self, term: int) -> IntArray:
+        """The codes of R(term, .); recursion over the parents takes the maximum over all ancestors."""
+        known = self._codes.get(term)
         if known is None:
-            known = self.frequency(term) / self._background[term]
+            known = ratio_codes(self.frequency(term) / self._background[term])
             for parent in self._model.graph_.parents[term]:
-                np.maximum(known, self._model.share * self.ratio(parent), out=known)
-            self._ratios[term] = known
+                np.maximum(known, self.codes(parent) - self._model.step_, out=known)
+            self._codes[term] = known
         return known
 
     def present(self, term: int) -> FloatArray:
         """Contribution of the finding when present."""
         known = self._present.get(term)
         if known is None:
-            floor = self._model.floor
-            known = self._present[term] = np.log(floor + (1 - floor) * self.ratio(term))
+            known = self._present[term] = self._model.contribution_[self.codes(term)]
         return known
 
     def absent(self, term: int) -> FloatArray:

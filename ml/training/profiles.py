@@ -1,6 +1,6 @@
 """From annotation rows (and confirmed cases) to the probability of each finding in each disease."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,12 @@ from sklearn.base import BaseEstimator
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import (
+    DISORDER,
     EXACT,
+    GENE,
     INEXACT,
+    NAMED,
+    SERIES,
     AnnotationTable,
     FloatArray,
     FrequencyWeights,
@@ -65,9 +69,10 @@ class ProfileEstimator(BaseEstimator):
     have and lack the finding. Rows marked NOT say that the finding is no feature of the disease: they give no
     positive evidence.
 
-    Where Orphanet's disorders are loaded, G = max(F, exact_share * O_exact, inexact_share * O_inexact,
-    sibling_share * s / (s + own annotated terms) * mean of F over the siblings) takes the place of F, with
-    s = sibling_strength: sparse descriptions borrow most (docs/adr/0013). Attributes after fit: `profiles_`, and
+    G takes the place of F, the largest of F and of what is borrowed: named_share * what the name says, exact_share
+    and inexact_share * what an Orphanet disorder says, and for each kind of group (Orphanet's siblings, a series of
+    names, a gene) its share * s / (s + own annotated terms) * mean of F over the group's others, with
+    s = sibling_strength: sparse descriptions borrow most (docs/adr/0013, 0014). Attributes after fit: `profiles_`, and
     `own_`, F before anything is borrowed or counted.
     """
 
@@ -75,7 +80,8 @@ class ProfileEstimator(BaseEstimator):
         self, *, alpha: float = 0.02, beta: float = 0.98, ratio_cap: float = 30.0, class_weight: float = 10.0,
         unspecified_present: float = 1.8, unspecified_weight: float = 3.0, knowledge_weight: float = 4.0,
         unmentioned_weight: float = 0.3, exact_share: float = 0.6, inexact_share: float = 0.25,
-        sibling_share: float = 0.4, sibling_strength: float = 5.0,
+        named_share: float = 0.8, sibling_share: float = 0.4, series_share: float = 0.2, gene_share: float = 0.1,
+        sibling_strength: float = 5.0,
     ) -> None:  # fmt: skip
         self.alpha = alpha
         self.beta = beta
@@ -87,7 +93,10 @@ class ProfileEstimator(BaseEstimator):
         self.unmentioned_weight = unmentioned_weight
         self.exact_share = exact_share
         self.inexact_share = inexact_share
+        self.named_share = named_share
         self.sibling_share = sibling_share
+        self.series_share = series_share
+        self.gene_share = gene_share
         self.sibling_strength = sibling_strength
 
     def fit(
@@ -118,17 +127,19 @@ class ProfileEstimator(BaseEstimator):
         expected: FloatArray = np.bincount(disease, value, minlength=n_diseases).astype(float)
         self.own_ = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
         frequency = self.own_
-        for origin, share in ((EXACT, self.exact_share), (INEXACT, self.inexact_share)):
+        borrowed = ((EXACT, self.exact_share), (INEXACT, self.inexact_share), (NAMED, self.named_share))
+        for origin, share in borrowed:
             rows = positive & (table.columns["origin"] == origin)
             if rows.any():
                 stated = share * present[rows] / total[rows]
-                orphanet = _propagate(
+                said = _propagate(
                     graph, table.columns["disease"][rows].astype(np.int64), term[rows], stated, n_diseases
                 )
-                frequency = frequency.maximum(orphanet).tocsc()
+                frequency = frequency.maximum(said).tocsc()
         if table.siblings:
             n_own = np.bincount(disease, minlength=n_diseases)
-            frequency = frequency.maximum(self._of_siblings(table, n_own, others, diseases)).tocsc()
+            for mean in self._of_groups(table, n_own, others, diseases):
+                frequency = frequency.maximum(mean).tocsc()
         frequency.sort_indices()
         known, n_publications = frequency, np.zeros(n_diseases)
         if evidence.cases is not None:
@@ -136,10 +147,10 @@ class ProfileEstimator(BaseEstimator):
         self.profiles_ = Profiles(frequency, expected, _count_references(table), n_publications, known)
         return self
 
-    def _of_siblings(
+    def _of_groups(
         self, table: AnnotationTable, n_own: IntArray, others: sp.csc_matrix | None, diseases: IntArray | None
-    ) -> sp.csc_matrix:
-        """The discounted mean of F over the siblings, [terms, diseases]; zero for all but `diseases`."""
+    ) -> Iterator[sp.csc_matrix]:
+        """Per kind of group the discounted mean of F over the others, [terms, diseases]; zero but for `diseases`."""
         n = len(table.diseases)
         wanted = np.arange(n) if diseases is None else diseases
         own = self.own_
@@ -147,22 +158,10 @@ class ProfileEstimator(BaseEstimator):
             kept = np.ones(n)
             kept[wanted] = 0.0
             own = own + others @ sp.diags(kept)
-        group = table.sibling_group
-        wanted = wanted[group[wanted] >= 0]
-        numbers, column = np.unique(group[wanted], return_inverse=True)
-        members = [table.siblings[number].diseases for number in numbers.tolist()]
-        size = np.array([len(m) for m in members], float)
-        owner = np.repeat(np.arange(len(members)), size.astype(int))
-        flat = np.array([d for m in members for d in m], np.int64)
-        sums = own @ sp.csc_matrix((np.ones(len(flat)), (flat, owner)), (n, len(members)))
-        weight = self.sibling_share * self.sibling_strength / (self.sibling_strength + n_own[wanted])
-        weight = weight / np.maximum(size[column] - 1, 1)
-        mean = sums @ sp.csc_matrix((weight, (column, wanted)), (len(members), n))
-        mean = (mean - own @ sp.csc_matrix((weight, (wanted, wanted)), (n, n))).tocsc()
-        # a finding of no sibling leaves the rounding error of a difference
-        mean.data[mean.data < 1e-9] = 0.0
-        mean.eliminate_zeros()
-        return mean
+        need: FloatArray = np.array(self.sibling_strength / (self.sibling_strength + n_own))
+        shares = {DISORDER: self.sibling_share, SERIES: self.series_share, GENE: self.gene_share}
+        for kind, share in shares.items():
+            yield _group_mean(own, table, kind, wanted, share * need)
 
     def _add_cases(
         self, frequency: sp.csc_matrix, cases: CaseTable, graph: TermGraph
@@ -207,6 +206,30 @@ class ProfileEstimator(BaseEstimator):
             rest = len(members) - a - b
             values[i] = (m * known.get(term, 0.0) + a) / (m + a + b + u * rest)
         return terms, values
+
+
+def _group_mean(
+    own: sp.csc_matrix, table: AnnotationTable, kind: str, wanted: IntArray, weight: FloatArray
+) -> sp.csc_matrix:
+    """weight [diseases] * the mean of `own` over the others of each wanted disease's group, [terms, diseases]."""
+    n = len(table.diseases)
+    group = table.sibling_group[kind]
+    wanted = wanted[group[wanted] >= 0]
+    if not len(wanted):
+        return sp.csc_matrix(own.shape)
+    numbers, column = np.unique(group[wanted], return_inverse=True)
+    members = [table.siblings[number].diseases for number in numbers.tolist()]
+    size = np.array([len(m) for m in members], float)
+    owner = np.repeat(np.arange(len(members)), size.astype(int))
+    flat = np.array([d for m in members for d in m], np.int64)
+    sums = own @ sp.csc_matrix((np.ones(len(flat)), (flat, owner)), (n, len(members)))
+    part = weight[wanted] / np.maximum(size[column] - 1, 1)
+    mean = sums @ sp.csc_matrix((part, (column, wanted)), (len(members), n))
+    mean = (mean - own @ sp.csc_matrix((part, (wanted, wanted)), (n, n))).tocsc()
+    # a finding of no other leaves the rounding error of a difference
+    mean.data[mean.data < 1e-9] = 0.0
+    mean.eliminate_zeros()
+    return mean
 
 
 def _propagate(

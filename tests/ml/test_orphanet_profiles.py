@@ -94,7 +94,10 @@ def test_matched_phenotypes_become_rows_with_their_reference(table: AnnotationTa
         (GAMMA, "HP:0000300", INEXACT): {"ORPHA:80"},
         (DELTA, "HP:0000300", INEXACT): {"ORPHA:80"},
     }
-    assert [(group.reference, group.diseases) for group in table.siblings] == [("ORPHA:80", (GAMMA, DELTA))]
+    assert [(group.reference, group.diseases) for group in table.siblings] == [
+        ("ORPHA:80", (GAMMA, DELTA)),
+        ("gene: ABC1", (ALPHA, BETA)),  # of ORPHA:70 and ORPHA:90
+    ]
 
 
 def test_the_largest_of_own_and_discounted_frequencies_counts(

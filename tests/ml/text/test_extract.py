@@ -211,7 +211,7 @@ def test_spanish_labels_of_the_knowledge_folder_are_used(
 ) -> None:
     rows = read_knowledge(knowledge_dir)
     folder = tmp_path / "translated"
-    more = encode_optional((), (), read_babelon(translations), ())
+    more = encode_optional((), (), read_babelon(translations))
     content = encode(rows.terms, (), ()) | more
     checksums = {name: hashlib.sha256(raw).hexdigest() for name, raw in content.items()}
     manifest = dict(rows.manifest) | {"files": checksums}
