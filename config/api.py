@@ -11,6 +11,7 @@ from apps.knowledge.api import DiseaseRead, Diseases, NoteFindings, TermDetail, 
 from apps.predictions.api.cases import CaseRead, Cases
 from apps.predictions.api.feedback import FeedbackList
 from apps.predictions.api.predictions import PredictionExplanation, PredictionRead, Predictions
+from apps.predictions.api.priors import CaseMixRead, Priors
 from apps.registry.api import ModelRead, Models
 
 app_name = "api"
@@ -19,7 +20,7 @@ app_name = "api"
 class Curie:
     """An id such as HP:0001166 or OMIM:154700 in an address; whatever looks otherwise cannot exist."""
 
-    regex = r"[A-Za-z]{1,12}:[A-Za-z0-9_.-]{1,16}"
+    regex = r"[A-Za-z0-9]{1,12}:[A-Za-z0-9_.-]{1,16}"
 
     def to_python(self, value: str) -> str:
         return value
@@ -71,6 +72,8 @@ urlpatterns = [
         PredictionExplanation.as_view(),
         name="explanation",
     ),
+    path("priors/", Priors.as_view(), name="priors"),
+    path("priors/case-mix/", CaseMixRead.as_view(), name="case-mix"),
     path("cases/", Cases.as_view(), name="cases"),
     path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
     path("feedback/", FeedbackList.as_view(), name="feedback"),

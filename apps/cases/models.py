@@ -76,6 +76,19 @@ class Finding(models.Model):
         constraints = [models.UniqueConstraint(fields=["case", "term"], name="finding_once_a_case")]
 
 
+class UnknownFinding(models.Model):
+    """A finding that was asked for and that nobody could answer, so that it is not asked for again."""
+
+    case = models.ForeignKey(Case, models.CASCADE, related_name="unknown_findings")
+    term = models.ForeignKey(Term, models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["case", "term"], name="unknown_finding_once_a_case")]
+
+
 class Consent(Record):
     """What the patient agreed to, or took back, for one purpose. The newest row of a purpose holds."""
 

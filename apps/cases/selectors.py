@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import CharField, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import CharField, Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
@@ -110,3 +110,17 @@ def confirmed_cases() -> QuerySet[Case]:
         .prefetch_related("findings")
         .order_by("id")
     )
+
+
+def count_confirmed(*, actor: Actor) -> dict[str, int]:
+    """Number of the organisation's cases by confirmed disease: no more than counts, for those who choose the prior."""
+    actor.require(Capability.PRIOR_WRITE)
+    rows = (
+        Case.objects.filter(organisation_id=actor.scope)
+        .annotate(diagnosis_id=_newest_outcome("disease_id"))
+        .filter(diagnosis_id__isnull=False)
+        .values_list("diagnosis_id")
+        .annotate(n=Count("pk"))
+        .order_by("diagnosis_id")
+    )
+    return dict(rows)

@@ -20,6 +20,7 @@ from apps.cases.selectors import get_case, list_cases
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
 from apps.knowledge.models import Disease
+from apps.knowledge.selectors import find_disease
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,12 +258,20 @@ def enter_outcome(*, actor: Actor, case_id: UUID, disease_id: str | None) -> tup
     """Write the outcome's row without an event of its own, for acts that record a wider one."""
     actor.require(Capability.FEEDBACK_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
-    if disease_id is not None and not Disease.objects.filter(pk=disease_id).exists():
-        detail = _("No disease with this id is known; choose one from the list.")
-        raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
-    outcome = Outcome(case=case, disease_id=disease_id, recorded_by=actor.account())
+    outcome = Outcome(case=case, disease=confirmed_disease(disease_id), recorded_by=actor.account())
     outcome.save(force_insert=True)
     return case, outcome
+
+
+def confirmed_disease(disease_id: str | None) -> Disease | None:
+    """The disease of an outcome, by any of its ids; None for "none of these". Raises InvalidInput."""
+    if disease_id is None:
+        return None
+    disease = find_disease(disease_id=disease_id)
+    if disease is None:
+        detail = _("No disease with this id is known; choose one from the list.")
+        raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
+    return disease
 
 
 def delete_case(*, actor: Actor, case: Case) -> None:

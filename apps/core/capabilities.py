@@ -17,6 +17,7 @@ class Capability(models.TextChoices):
     MODEL_TRAIN = "model.train", _("Ask for a retraining")
     PREDICTION_CREATE = "prediction.create", _("Ask for a differential diagnosis")
     PREDICTION_READ = "prediction.read", _("Read the prediction history")
+    PRIOR_WRITE = "prior.write", _("Choose the prior and enter the clinic's case mix")
     PRIVACY_READ = "privacy.read", _("See retention runs")
     PRIVACY_PURGE = "privacy.purge", _("Delete what is past its retention")
     ACCOUNT_SELF = "account.self", _("Use one's own account")

@@ -9,12 +9,14 @@ _ADDRESSES = {
     "ORPHA": "https://www.orpha.net/en/disease/detail/{}",
     "DECIPHER": "https://www.deciphergenomics.org/syndrome/{}",
     "DOI": "https://doi.org/{}",
+    "MONDO": "https://monarchinitiative.org/MONDO:{}",
+    "ICD10CM": "https://icd10cmtool.cdc.gov/?fy=FY2025&query={}",
 }
 _WEB = re.compile(r"https?://[^\s\"'<>]+")
 
 
 def source_address(reference: str) -> str:
-    """The public page of `PMID:...`, `OMIM:...`, `ORPHA:...`, or an address itself; empty when there is none."""
+    """The public page of `PMID:...`, `OMIM:...`, `MONDO:...`, or an address itself; empty when there is none."""
     if _WEB.fullmatch(reference):
         return reference
     prefix, _colon, local = reference.partition(":")

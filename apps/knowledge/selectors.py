@@ -139,13 +139,18 @@ def get_term(*, term_id: str) -> Term:
     return term
 
 
+def find_disease(*, disease_id: str) -> Disease | None:
+    """The disease that an id of OMIM, Orphanet, DECIPHER, MONDO or ICD-10 means; None when it means none."""
+    if "\0" in disease_id:
+        return None
+    found = Disease.objects.filter(Q(id=disease_id) | Q(ids__contains=[disease_id]))
+    # an id that was merged into another disease has kept a row of its own for what was stored before
+    return max(found, key=lambda row: bool(row.ids), default=None)
+
+
 def get_disease(*, disease_id: str) -> Disease:
     """One disease by any id that means it; raises Denied (not found) for an unknown one."""
-    disease = None
-    if "\0" not in disease_id:
-        found = Disease.objects.filter(Q(id=disease_id) | Q(ids__contains=[disease_id]))
-        # an id that was merged into another disease has kept a row of its own for what was stored before
-        disease = max(found, key=lambda row: bool(row.ids), default=None)
+    disease = find_disease(disease_id=disease_id)
     if disease is None:
         raise Denied("disease.read", "disease")
     return disease

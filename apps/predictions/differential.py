@@ -9,6 +9,8 @@ from uuid import UUID
 from apps.knowledge.models import Disease
 from apps.knowledge.selectors import names_of
 from apps.predictions.models import Prediction
+from apps.predictions.output import prior_of
+from apps.predictions.services import Explained
 from apps.registry.selectors import released_at
 from ml.serving import Contribution, Explanation
 
@@ -16,17 +18,20 @@ SHOWN = 10
 TOP = 3
 # Half a bar each for what speaks against and for, in units of the drawing.
 _HALF = 50.0
+# The engine's label of a group of one gene: "gene FBN1".
+_GENE = "gene "
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One place of the list."""
+    """One disease of the list; `other_ids` mean it, too."""
 
     rank: int
     id: str
     name: str
     rarity: str
     probability: float
+    other_ids: tuple[str, ...] = ()
 
     @property
     def width(self) -> float:
@@ -35,15 +40,49 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Diseases that the findings hardly tell apart, of one gene (`gene`) or of one series (`series`), best first.
+
+    `size` counts all of them, also those too improbable for the list.
+    """
+
+    gene: str
+    series: str
+    probability: float
+    members: list[Candidate]
+    size: int
+
+    @property
+    def width(self) -> float:
+        """Of its bar, out of 100."""
+        return self.probability * 100
+
+    @property
+    def n_hidden(self) -> int:
+        return self.size - len(self.members)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One line of the list: a disease, or a group in the place that its probability gives it."""
+
+    number: int
+    candidate: Candidate | None
+    group: Group | None
+
+
+@dataclass(frozen=True, slots=True)
 class Differential:
-    """A prediction as it is shown: the first ten, then the others."""
+    """A prediction as it is shown: the first ten lines, then the others."""
 
     prediction: Prediction
-    first: list[Candidate]
-    others: list[Candidate]
+    first: list[Place]
+    others: list[Place]
+    candidates: list[Candidate]
     released: datetime | None
     knowledge: str
     is_calibrated: bool
+    prior: str
 
     @property
     def n_findings(self) -> int:
@@ -57,6 +96,7 @@ class Past:
     prediction: Prediction
     top: list[Candidate]
     requested_by: Any
+    prior: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +112,49 @@ class Bar:
 class Reasons:
     """An explanation, parted into what speaks for a disease, against it, and neither."""
 
+    explained: Explained
     explanation: Explanation
     supporting: list[Bar]
     opposing: list[Bar]
     neutral: list[Bar]
 
     @property
-    def sources(self) -> tuple[str]:
-        """The entry of the disease itself."""
-        return (self.explanation.disease_id,)
+    def sources(self) -> tuple[str, ...]:
+        """The entries of the disease itself, in every database that has one."""
+        return self.explained.ids
 
 
 def differential_of(prediction: Prediction, diseases: dict[str, Disease]) -> Differential:
     """The whole list of `prediction`; `diseases` from `diseases_of`."""
     candidates = _candidates(prediction, diseases, len(prediction.output["ranking"]))
+    places = _places(prediction, candidates)
     calibration = prediction.model.manifest["model"]["calibration"]
     return Differential(
         prediction=prediction,
-        first=candidates[:SHOWN],
-        others=candidates[SHOWN:],
+        first=places[:SHOWN],
+        others=places[SHOWN:],
+        candidates=candidates,
         released=released_at(model=prediction.model),
         knowledge=prediction.model.knowledge_version.partition("+")[0],
         is_calibrated=bool(calibration.get("calibrated")),
+        prior=prior_of(prediction),
     )
+
+
+def _places(prediction: Prediction, candidates: list[Candidate]) -> list[Place]:
+    """Lines in order of probability, with each group as one line."""
+    by_id = {candidate.id: candidate for candidate in candidates}
+    lines: list[tuple[float, Candidate | None, Group | None]] = []
+    for stored in prediction.output.get("groups", ()):
+        members = [by_id.pop(disease_id) for disease_id in stored["members"] if disease_id in by_id]
+        gene = stored["label"].removeprefix(_GENE) if stored["label"].startswith(_GENE) else ""
+        group = Group(
+            gene, "" if gene else stored["label"], stored["probability"], members, len(stored["members"])
+        )
+        lines.append((group.probability, None, group))
+    lines += [(candidate.probability, candidate, None) for candidate in by_id.values()]
+    lines.sort(key=lambda line: -line[0])
+    return [Place(number, candidate, group) for number, (_p, candidate, group) in enumerate(lines, start=1)]
 
 
 def past_of(
@@ -102,7 +162,8 @@ def past_of(
 ) -> list[Past]:
     """Lines of a history; `people` are the accounts that can be named."""
     return [
-        Past(row, _candidates(row, diseases, TOP), people.get(row.requested_by_id)) for row in predictions
+        Past(row, _candidates(row, diseases, TOP), people.get(row.requested_by_id), prior_of(row))
+        for row in predictions
     ]
 
 
@@ -117,12 +178,14 @@ def _candidates(prediction: Prediction, diseases: dict[str, Disease], n: int) ->
     for rank, (disease_id, probability) in enumerate(prediction.output["ranking"][:n], start=1):
         disease = diseases.get(disease_id)
         name, rarity = (disease.name, disease.rarity) if disease else (disease_id, "")
-        found.append(Candidate(rank, disease_id, name, rarity, probability))
+        others = tuple(other for other in disease.ids if other != disease_id) if disease else ()
+        found.append(Candidate(rank, disease_id, name, rarity, probability, others))
     return found
 
 
-def reasons_of(explanation: Explanation) -> Reasons:
+def reasons_of(explained: Explained) -> Reasons:
     """Bars are drawn to the scale of the largest contribution."""
+    explanation = explained.explanation
     largest = max((abs(c.weight) for c in explanation.contributions), default=0.0) or 1.0
     supporting, opposing, neutral = [], [], []
     for contribution in explanation.contributions:
@@ -134,4 +197,4 @@ def reasons_of(explanation: Explanation) -> Reasons:
             supporting.append(bar)
         else:
             opposing.append(bar)
-    return Reasons(explanation, supporting, opposing, neutral)
+    return Reasons(explained, explanation, supporting, opposing, neutral)

@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from apps.accounts.models import Organisation
 from apps.cases.models import Case
 from apps.core.models import Record
 from apps.knowledge.models import Disease
@@ -20,7 +21,8 @@ class Prediction(Record):
     input = models.JSONField(
         help_text='{"present": [HPO id], "absent": [HPO id], "age": ISO 8601, "sex": str}'
     )
-    output = models.JSONField(help_text='{"ranking": [[disease id, probability]]}, best first')
+    # Only what the engine said; `apps.predictions.output` reads and writes it.
+    output = models.JSONField(help_text='{"ranking": [[disease id, probability]], best first, "prior": ...}')
     notices = models.JSONField(default=list, help_text="what was changed in the input, and why")
     latency_ms = models.FloatField(help_text="time of the engine, in milliseconds")
 
@@ -41,3 +43,32 @@ class Feedback(Record):
 
     class Meta:
         ordering = ["-id"]
+
+
+class DefaultPrior(Record):
+    """Which prior an organisation's predictions use unless another one is asked for. The newest row holds."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    name = models.CharField(max_length=12)
+    set_by_id = models.UUIDField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["organisation", "-id"])]
+
+
+class CaseMix(Record):
+    """How many patients an organisation diagnosed with each disease. The newest row holds; predictions name theirs."""
+
+    class Source(models.TextChoices):
+        ENTERED = "entered"
+        OUTCOMES = "outcomes"
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    counts = models.JSONField(help_text="{disease id: number of patients}")
+    source = models.CharField(max_length=10, choices=Source)
+    entered_by_id = models.UUIDField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["organisation", "-id"])]

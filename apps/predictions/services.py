@@ -14,6 +14,7 @@ from apps.cases.selectors import get_case, has_consent, split_findings
 from apps.cases.services import (
     NewCase,
     change_case,
+    confirmed_disease,
     create_case,
     enter_case,
     enter_outcome,
@@ -22,15 +23,32 @@ from apps.cases.services import (
 )
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
-from apps.knowledge.models import Disease
 from apps.knowledge.selectors import labels_of
 from apps.predictions.models import Feedback, Prediction
+from apps.predictions.output import output_of
+from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
 from apps.registry.running import Running, predictor_of, running_model
-from ml.serving import Explanation, Notice, Query, UnknownDisease
+from ml.serving import Explanation, Notice, PriorBasis, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
 
 LISTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a disease has its place: what its findings add, and what its weight before any finding rests on.
+
+    `ids` are all that mean the disease; `prior` is a name; `n_own` counts the organisation's own patients with the
+    disease, where the prior is made of them.
+    """
+
+    prediction: Prediction
+    explanation: Explanation
+    ids: tuple[str, ...]
+    prior: str
+    basis: PriorBasis
+    n_own: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +84,28 @@ def _resolve(running: Running, findings: Findings, *, may_be_empty: bool = False
 
 
 @transaction.atomic
-def predict(*, actor: Actor, findings: Findings) -> Prediction:
-    """A differential diagnosis for findings that belong to no stored case."""
+def predict(*, actor: Actor, findings: Findings, prior: str | None = None) -> Prediction:
+    """A differential diagnosis for findings that belong to no stored case.
+
+    `prior` is a name (`priors.available_priors`), or None for that of the organisation.
+    """
     actor.require(Capability.PREDICTION_CREATE)
-    prediction = _predict(actor, findings, None)
+    prediction = _predict(actor, findings, None, prior)
     _record(actor, prediction, None)
     return prediction
 
 
 @transaction.atomic
-def predict_case(*, actor: Actor, case_id: UUID) -> Prediction:
-    """A differential diagnosis for a case as it stands now. Raises Forbidden without the patient's consent to care."""
+def predict_case(*, actor: Actor, case_id: UUID, prior: str | None = None) -> Prediction:
+    """A differential diagnosis for a case as it stands now; `prior` as in `predict`.
+
+    Raises Forbidden without the patient's consent to care.
+    """
     actor.require(Capability.PREDICTION_CREATE)
     case = get_case(actor=actor, case_id=case_id)
     if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
         raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
-    prediction = _predict(actor, findings_of(case), case)
+    prediction = _predict(actor, findings_of(case), case, prior)
     _record(actor, prediction, case)
     return prediction
 
@@ -91,7 +115,7 @@ def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
     """Enter a case and predict it as one act with one event: for imports, where the two are never apart."""
     actor.require(Capability.PREDICTION_CREATE)
     case = enter_case(actor=actor, new=new)
-    prediction = _predict(actor, Findings(new.present, new.absent, new.age, new.sex), case)
+    prediction = _predict(actor, Findings(new.present, new.absent, new.age, new.sex), case, None)
     _record(actor, prediction, case)
     return prediction
 
@@ -179,12 +203,13 @@ def is_outdated(*, prediction: Prediction, case: Case) -> bool:
     return now != (set(then["present"]), set(then["absent"]), then["age"], then["sex"])
 
 
-def _predict(actor: Actor, findings: Findings, case: Case | None) -> Prediction:
+def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | None) -> Prediction:
     if actor.user_id is None or actor.organisation_id is None:
         raise Denied("prediction.create", "prediction")
     running = running_model()
     query = _resolve(running, findings)
-    answer = running.predictor.predict(query, top=LISTED)
+    choice = chosen_prior(actor=actor, predictor=running.predictor, name=prior)
+    answer = running.predictor.predict(query, top=LISTED, prior=choice.for_engine(running.predictor))
     prediction = Prediction(
         organisation_id=actor.organisation_id,
         case=case,
@@ -198,7 +223,7 @@ def _predict(actor: Actor, findings: Findings, case: Case | None) -> Prediction:
             "age": findings.age or None,
             "sex": query.sex,
         },
-        output={"ranking": [[ranked.id, ranked.probability] for ranked in answer.ranking]},
+        output=output_of(answer, choice),
         notices=[
             {"code": notice.code, "finding": notice.finding, "detail": notice.detail}
             for notice in query.notices
@@ -221,17 +246,26 @@ def _record(actor: Actor, prediction: Prediction, case: Case | None) -> None:
 
 
 @transaction.atomic
-def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> tuple[Prediction, Explanation]:
-    """A prediction, and what speaks for and against one disease of it by the model that made it."""
+def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> Explained:
+    """What speaks for and against one disease of a prediction, by the model and the prior that made it."""
     prediction = get_prediction(actor=actor, prediction_id=prediction_id)
     predictor = predictor_of(prediction.model)
     query = predictor.resolve(**prediction.input)
+    prior = stored_prior(prediction.output.get("prior"))
     try:
-        explanation = predictor.explain(query, disease_id)
+        explanation = predictor.explain(query, disease_id, prior=prior.for_engine(predictor))
     except UnknownDisease as error:
         raise Denied("prediction.explain", "prediction", (prediction_id,)) from error
     read_predictions(actor=actor, predictions=[prediction], action="prediction.explain")
-    return prediction, explanation
+    return Explained(
+        prediction,
+        explanation,
+        predictor.ids_of(explanation.disease_id),
+        prior.name,
+        # What is not counted in the clinic's own mix follows prevalence.
+        predictor.prior_basis(explanation.disease_id, PREVALENCE if prior.name == CLINIC else prior.name),
+        prior.count_of(predictor, explanation.disease_id),
+    )
 
 
 def read_predictions(*, actor: Actor, predictions: Iterable[Prediction], action: str) -> None:
@@ -251,12 +285,10 @@ def record_feedback(*, actor: Actor, prediction_id: UUID, disease_id: str | None
     """The confirmed diagnosis, or None for "none of these"; of a stored case it becomes the outcome, too."""
     actor.require(Capability.FEEDBACK_WRITE)
     prediction = get_prediction(actor=actor, prediction_id=prediction_id)
-    if disease_id is not None and not Disease.objects.filter(pk=disease_id).exists():
-        detail = _("No disease with this id is known; choose one from the list.")
-        raise InvalidInput([FieldError("diagnosis", "unknown_disease", detail, disease_id)])
+    disease = confirmed_disease(disease_id)
     if prediction.case_id is not None:
-        enter_outcome(actor=actor, case_id=prediction.case_id, disease_id=disease_id)
-    feedback = Feedback(prediction=prediction, disease_id=disease_id, recorded_by_id=actor.account().pk)
+        enter_outcome(actor=actor, case_id=prediction.case_id, disease_id=disease.pk if disease else None)
+    feedback = Feedback(prediction=prediction, disease=disease, recorded_by_id=actor.account().pk)
     feedback.save(force_insert=True)
     record_event(
         actor=actor,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.predictions.views import consultation, history, notes, outcome
+from apps.predictions.views import consultation, history, notes, outcome, priors
 
 app_name = "predictions"
 urlpatterns = [
@@ -21,6 +21,7 @@ urlpatterns = [
         consultation.DiseaseReasons.as_view(),
         name="reasons",
     ),
+    path("priors/", priors.Priors.as_view(), name="priors"),
     path("history/", history.History.as_view(), name="history"),
     path("history/export.csv", history.HistoryExport.as_view(), name="export"),
 ]

@@ -177,6 +177,10 @@ class Predictor:
             raise UnknownDisease(f"{disease_id} is no candidate of this model")
         return number
 
+    def ids_of(self, disease_id: str) -> tuple[str, ...]:
+        """All ids that mean the same candidate, its canonical one first. Raises UnknownDisease."""
+        return self._all_ids[self.number_of(disease_id)]
+
     def explain(self, query: Query, disease_id: str, prior: str | Prior | None = None) -> Explanation:
         """Why a disease (any id that means it) has its score. Raises UnknownDisease and InvalidInput."""
         return self._explainer.explain(query, self.number_of(disease_id), self._priors.named(prior))

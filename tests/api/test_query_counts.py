@@ -19,8 +19,8 @@ pytestmark = pytest.mark.django_db
 # name -> most queries. Two of each are the token and the roles; a transaction inside the test's own costs two more
 # (SAVEPOINT and RELEASE, which stand for BEGIN and COMMIT); one writes the audit event.
 BUDGETS = {
-    "predict findings": 7,
-    "predict a case": 11,
+    "predict findings": 8,
+    "predict a case": 12,
     "list predictions": 7,
     "read a prediction": 7,
     "explain": 7,
@@ -30,6 +30,7 @@ BUDGETS = {
     "change a case": 24,
     "list feedback": 6,
     "give feedback": 13,
+    "read the priors": 6,
     "read a note": 6,
     "search terms": 4,
     "read a term": 3,
@@ -68,6 +69,7 @@ def calls(
         "change a case": lambda: client.patch(case, {"findings": {"absent": []}}),
         "list feedback": lambda: client.get(FEEDBACK),
         "give feedback": lambda: client.post(FEEDBACK, {"prediction": made[0], "diagnosis": MARFAN}),
+        "read the priors": lambda: client.get("/api/v1/priors/"),
         "read a note": lambda: client.post("/api/v1/notes/findings/", {"text": "Ectopia lentis."}),
         "search terms": lambda: client.get("/api/v1/terms/", {"q": "fingers"}),
         "read a term": lambda: client.get("/api/v1/terms/HP:0001166/"),

@@ -23,10 +23,11 @@ BUDGET = {
     "cases:new": 4,
     "predictions:history": 10,
     "predictions:export": 9,
-    "predictions:consultation": 17,
+    "predictions:consultation": 19,
     "predictions:outcome": 12,
     "predictions:detail": 12,
     "predictions:reasons": 8,
+    "predictions:priors": 9,
     "knowledge:disease": 7,
     "knowledge:terms": 6,
     "accounts:account": 5,
@@ -35,6 +36,7 @@ BUDGET = {
     "audit:events": 9,
 }
 ROLES = {
+    "predictions:priors": Role.ADMINISTRATOR,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,

@@ -250,7 +250,8 @@ def test_the_history_is_filtered_and_exported(
     assert (event.action, event.patient_ids) == ("prediction.list", [predicted.patient_id])
     rows = list(csv.reader(io.StringIO(browser.get("/history/export.csv").content.decode("utf-8-sig"))))
     assert rows[1][2] == "H-1"
-    assert rows[1][6] == "OMIM:154700 Marfan syndrome"
+    assert rows[1][5] == "prevalence"
+    assert rows[1][7] == "OMIM:154700 Marfan syndrome"
     assert AuditEvent.objects.latest("sequence").action == "prediction.export"
     assert "No prediction yet" in page(user_of()).get("/history/").content.decode()
 

@@ -11,8 +11,9 @@ from apps.knowledge.api import DiseaseReference, SourceReference, TermReference,
 from apps.knowledge.models import Disease
 from apps.knowledge.selectors import names_of
 from apps.predictions.models import Feedback, Prediction
+from apps.predictions.output import prior_of
+from apps.predictions.services import Explained
 from apps.registry.api import ModelReference
-from ml.serving import Explanation
 
 ADVICE = "The system advises; a clinician decides."
 # A list shows the head of each ranking; the whole is in the detail.
@@ -24,8 +25,22 @@ class RankedAnswer(serializers.Serializer):
 
     rank = serializers.IntegerField(help_text=_("counted from 1"))
     disease = DiseaseReference()
+    ids = serializers.ListField(
+        child=serializers.CharField(), help_text=_("all ids that mean the disease; its own first")
+    )
+    group = serializers.IntegerField(allow_null=True, help_text=_("its place in `groups`, from 0, or null"))
     probability = serializers.FloatField(help_text=_("over all candidates, 0 to 1"))
     rarity = serializers.ChoiceField(["rare", "common"], allow_null=True, help_text=_("null where not known"))
+
+
+class GroupAnswer(serializers.Serializer):
+    """Diseases that the findings hardly tell apart and that share a gene, or are types of one disease."""
+
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text=_("such as `gene FBN1` or `Loeys-Dietz syndrome`")
+    )
+    members = DiseaseReference(many=True, help_text=_("best first; also those that are not listed"))
+    probability = serializers.FloatField(help_text=_("of all members together"))
 
 
 class NoticeAnswer(serializers.Serializer):
@@ -55,6 +70,7 @@ class PredictionSummary(serializers.ModelSerializer):
     requested_by = serializers.UUIDField(source="requested_by_id", help_text=_("account that asked"))
     input = InputAnswer()
     notices = NoticeAnswer(many=True)
+    prior = serializers.SerializerMethodField(help_text=_("with which it was made"))
     ranking = serializers.SerializerMethodField(help_text=_("best first"))
     latency_ms = serializers.FloatField(help_text=_("time of the engine, in milliseconds"))
 
@@ -68,19 +84,30 @@ class PredictionSummary(serializers.ModelSerializer):
             "model",
             "input",
             "notices",
+            "prior",
             "ranking",
             "latency_ms",
         )
+
+    def get_prior(self, prediction: Prediction) -> str:
+        return prior_of(prediction)
 
     # By hand rather than through RankedAnswer, which takes longer for 100 rows than the model does for the patient.
     @extend_schema_field(RankedAnswer(many=True))
     def get_ranking(self, prediction: Prediction) -> list[dict[str, Any]]:
         known: Mapping[str, Disease] = self.context["diseases"]
         rows = prediction.output["ranking"][: self.context["ranks"]]
+        groups = {
+            disease_id: number
+            for number, group in enumerate(prediction.output.get("groups", ()))
+            for disease_id in group["members"]
+        }
         return [
             {
                 "rank": rank,
                 "disease": {"id": disease_id, "name": _name(known, disease_id)},
+                "ids": (known[disease_id].ids if disease_id in known else None) or [disease_id],
+                "group": groups.get(disease_id),
                 "probability": probability,
                 "rarity": (known[disease_id].rarity if disease_id in known else "") or None,
             }
@@ -91,10 +118,19 @@ class PredictionSummary(serializers.ModelSerializer):
 class PredictionAnswer(PredictionSummary):
     """A prediction with its whole ranking."""
 
+    groups = serializers.SerializerMethodField(help_text=_("in order of their best member"))
     advice = serializers.SerializerMethodField(help_text=_("to be shown beside the result"))
 
     class Meta(PredictionSummary.Meta):
-        fields = (*PredictionSummary.Meta.fields, "advice")
+        fields = (*PredictionSummary.Meta.fields, "groups", "advice")
+
+    @extend_schema_field(GroupAnswer(many=True))
+    def get_groups(self, prediction: Prediction) -> list[dict[str, Any]]:
+        known: Mapping[str, Disease] = self.context["diseases"]
+        return [
+            group | {"members": [{"id": member, "name": _name(known, member)} for member in group["members"]]}
+            for group in prediction.output.get("groups", ())
+        ]
 
     def get_advice(self, prediction: Prediction) -> str:
         return ADVICE
@@ -113,6 +149,7 @@ class ContributionAnswer(serializers.Serializer):
     )
     frequency = serializers.CharField(allow_null=True, help_text=_("as published"))
     references = SourceReference(many=True)
+    verified = serializers.BooleanField(help_text=_("whether somebody has seen it in its source"))
 
 
 class ExpectedAnswer(serializers.Serializer):
@@ -122,6 +159,21 @@ class ExpectedAnswer(serializers.Serializer):
     probability = serializers.FloatField()
     frequency = serializers.CharField(allow_null=True)
     references = SourceReference(many=True)
+    verified = serializers.BooleanField(help_text=_("whether somebody has seen it in its source"))
+
+
+class BasisAnswer(serializers.Serializer):
+    """What the disease's weight before any finding rests on."""
+
+    prior = serializers.CharField()
+    value = serializers.CharField(help_text=_("as published or counted; empty where nothing was found"))
+    kind = serializers.CharField(help_text=_("point prevalence, annual incidence, publications ..."))
+    source = serializers.CharField()  # type: ignore[assignment]
+    per_100000 = serializers.FloatField(allow_null=True, help_text=_("people, as the prior takes it"))
+    assumed = serializers.BooleanField(help_text=_("no figure was found and a default stands in"))
+    own_patients = serializers.IntegerField(
+        allow_null=True, help_text=_("in the case mix of your organisation, for the prior `clinic`")
+    )
 
 
 class ExplanationAnswer(serializers.Serializer):
@@ -133,6 +185,7 @@ class ExplanationAnswer(serializers.Serializer):
     probability = serializers.FloatField(allow_null=True)
     score = serializers.FloatField()
     base = serializers.FloatField(help_text=_("what does not depend on the findings"))
+    basis = BasisAnswer(help_text=_("what the prior takes for this disease"))
     contributions = ContributionAnswer(many=True, help_text=_("what speaks most for it first"))
     expected_not_asked = ExpectedAnswer(many=True)
     advice = serializers.CharField()
@@ -174,8 +227,9 @@ def prediction_summaries(predictions: list[Prediction]) -> Any:
     return PredictionSummary(predictions, many=True, context=_context(predictions, LISTED_RANKS)).data
 
 
-def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict[str, Any]:
-    """Why `explanation`'s disease has its place in `prediction`."""
+def explanation_answer(explained: Explained) -> dict[str, Any]:
+    """Why a disease has its place in a prediction."""
+    prediction, explanation, basis = explained.prediction, explained.explanation, explained.basis
     places = {row[0]: (rank, row[1]) for rank, row in enumerate(prediction.output["ranking"], start=1)}
     rank, probability = places.get(explanation.disease_id, (None, None))
     return {
@@ -185,6 +239,15 @@ def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict
         "probability": probability,
         "score": explanation.score,
         "base": explanation.base,
+        "basis": {
+            "prior": explained.prior,
+            "value": basis.value,
+            "kind": basis.kind,
+            "source": basis.source,
+            "per_100000": basis.per_100000,
+            "assumed": basis.assumed,
+            "own_patients": explained.n_own,
+        },
         "contributions": [
             {
                 "finding": {"id": found.finding, "label": found.label},
@@ -193,6 +256,7 @@ def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict
                 "matched": found.matched and {"id": found.matched, "label": found.matched_label},
                 "frequency": found.frequency,
                 "references": sources(found.references),
+                "verified": found.verified,
             }
             for found in sorted(explanation.contributions, key=lambda found: -found.weight)
         ],
@@ -202,6 +266,7 @@ def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict
                 "probability": expected.probability,
                 "frequency": expected.frequency,
                 "references": sources(expected.references),
+                "verified": expected.verified,
             }
             for expected in explanation.expected_not_asked
         ],
@@ -211,6 +276,13 @@ def explanation_answer(prediction: Prediction, explanation: Explanation) -> dict
 
 def _context(predictions: Iterable[Prediction], ranks: int) -> dict[str, Any]:
     ids = {row[0] for prediction in predictions for row in prediction.output["ranking"][:ranks]}
+    if ranks > LISTED_RANKS:
+        ids |= {
+            member
+            for prediction in predictions
+            for group in prediction.output.get("groups", ())
+            for member in group["members"]
+        }
     return {"diseases": names_of(disease_ids=list(ids)), "ranks": ranks}
 
 

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from apps.accounts.actors import Actor
 from apps.core.capabilities import Capability
-from apps.core.rest import IdField, Input, Operation, PageQuery, page_answer, page_of
+from apps.core.rest import IdField, Input, Operation, PageQuery, TextField, page_answer, page_of
 from apps.predictions import services
 from apps.predictions.api.answers import (
     ExplanationAnswer,
@@ -45,6 +45,14 @@ class PredictionInput(Input):
     sex = SexField(required=False, allow_null=True)
     age = AgeField(required=False, allow_null=True)
     case = IdField(required=False, help_text=_("a case of yours, instead of findings"))
+    prior = TextField(
+        required=False,
+        allow_null=True,
+        max_length=40,
+        help_text=_(
+            "literature, prevalence, uniform or clinic; without it, the default of your organisation"
+        ),
+    )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("case" in attrs) == ("findings" in attrs):
@@ -124,12 +132,12 @@ class Predictions(Operation):
 
 def _predict(actor: Actor, given: dict[str, Any]) -> Prediction:
     if "case" in given:
-        return services.predict_case(actor=actor, case_id=given["case"])
+        return services.predict_case(actor=actor, case_id=given["case"], prior=given.get("prior"))
     stated = given["findings"]
     findings = services.Findings(
         stated.get("present", ()), stated.get("absent", ()), given.get("age"), given.get("sex")
     )
-    return services.predict(actor=actor, findings=findings)
+    return services.predict(actor=actor, findings=findings, prior=given.get("prior"))
 
 
 class PredictionRead(Operation):
@@ -165,7 +173,5 @@ class PredictionExplanation(Operation):
     )
     def get(self, request: Request, prediction_id: UUID, disease_id: str) -> Response:
         """What speaks for and against the disease, by the model that made the prediction, with sources."""
-        prediction, explanation = services.explain(
-            actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
-        )
-        return Response(explanation_answer(prediction, explanation))
+        explained = services.explain(actor=self.actor, prediction_id=prediction_id, disease_id=disease_id)
+        return Response(explanation_answer(explained))

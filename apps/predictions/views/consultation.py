@@ -20,6 +20,8 @@ from apps.core.problems import FieldError
 from apps.knowledge.selectors import labels_of, resolve_terms
 from apps.predictions.differential import TOP, differential_of, diseases_of, past_of, reasons_of
 from apps.predictions.models import Prediction
+from apps.predictions.output import prior_of
+from apps.predictions.priors import prior_choices
 from apps.predictions.selectors import list_predictions
 from apps.predictions.services import explain, is_outdated, predict_case
 
@@ -28,6 +30,7 @@ MOST_PAST = 20
 
 def differential_context(view: CapabilityRequired, case: Case, past: list[Prediction]) -> dict[str, Any]:
     """What the right column shows: the newest prediction of `past`, and the lines of all."""
+    names, usual = prior_choices(actor=view.actor)
     diseases = diseases_of(
         [(row, TOP) for row in past[1:]] + [(row, len(row.output["ranking"])) for row in past[:1]]
     )
@@ -39,6 +42,9 @@ def differential_context(view: CapabilityRequired, case: Case, past: list[Predic
         ),
         "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
         "has_present": any(finding.is_present for finding in case.findings.all()),
+        "priors": names,
+        "default_prior": usual,
+        "prior": prior_of(past[0]) if past else "",
     }
 
 
@@ -54,6 +60,7 @@ def findings_context(view: CapabilityRequired, case: Case) -> dict[str, Any]:
         "differential": past[0] if past else None,
         "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
         "has_present": any(finding.is_present for finding in case.findings.all()),
+        "prior": prior_of(past[0]) if past else "",
     }
 
 
@@ -144,7 +151,10 @@ class Predict(CapabilityRequired, View):
 
     @transaction.atomic
     def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        predict_case(actor=self.actor, case_id=case_id)
+        wanted = request.POST.get("prior", "")
+        # The list on the page may be of a prior that the model of today no longer has.
+        prior = wanted if wanted in prior_choices(actor=self.actor)[0] else None
+        predict_case(actor=self.actor, case_id=case_id, prior=prior)
         if not request.htmx:  # type: ignore[attr-defined]
             return redirect("predictions:consultation", case_id)
         case = get_case(actor=self.actor, case_id=case_id)
@@ -161,9 +171,7 @@ class DiseaseReasons(CapabilityRequired, View):
     capability = Capability.PREDICTION_READ
 
     def get(self, request: HttpRequest, prediction_id: UUID, disease_id: str) -> HttpResponse:
-        _prediction, explanation = explain(
-            actor=self.actor, prediction_id=prediction_id, disease_id=disease_id
-        )
-        context = {"reasons": reasons_of(explanation), "prediction_id": prediction_id}
+        explained = explain(actor=self.actor, prediction_id=prediction_id, disease_id=disease_id)
+        context = {"reasons": reasons_of(explained), "prediction_id": prediction_id}
         template = "consultation/reasons.html" if request.htmx else "consultation/reasons_page.html"  # type: ignore[attr-defined]
         return render(request, template, context)

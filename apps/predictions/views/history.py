@@ -98,7 +98,15 @@ class HistoryExport(CapabilityRequired, View):
         rows = list(_filtered(self, HistoryFilter(request.GET))[:MOST_EXPORTED])
         read_predictions(actor=self.actor, predictions=rows, action="prediction.export")
         people = people_of(actor=self.actor, user_ids=[row.requested_by_id for row in rows])
-        header = [_("Prediction"), _("When"), _("Pseudonym"), _("Asked by"), _("Model"), _("Milliseconds")]
+        header = [
+            _("Prediction"),
+            _("When"),
+            _("Pseudonym"),
+            _("Asked by"),
+            _("Model"),
+            _("Prior"),
+            _("Milliseconds"),
+        ]
         header += [
             title % {"n": n}
             for n in range(1, TOP + 1)
@@ -116,6 +124,7 @@ def _line(past: Any) -> list[object]:
         row.case.patient.pseudonym if row.case else "",
         past.requested_by.get_username() if past.requested_by else "",
         row.model.number,
+        past.prior,
         round(row.latency_ms, 1),
     ]
     for candidate in past.top:

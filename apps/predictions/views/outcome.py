@@ -46,7 +46,7 @@ class RecordOutcome(CapabilityRequired, View):
 
     def _form(self, past: list[Prediction], data: Any = None) -> OutcomeForm:
         diseases = diseases_of([(row, SHOWN) for row in past])
-        listed = differential_of(past[0], diseases).first if past else []
+        listed = differential_of(past[0], diseases).candidates[:SHOWN] if past else []
         return OutcomeForm(data, listed=listed, has_list=bool(past))
 
     def _page(self, request: HttpRequest, case_id: UUID, form: OutcomeForm | None = None) -> HttpResponse:
