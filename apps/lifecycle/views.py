@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
@@ -14,7 +14,8 @@ from apps.core.queue import queue_after_commit
 from apps.lifecycle.selectors import confirmed_since_last_training, list_runs
 from apps.lifecycle.services import request_training
 from apps.lifecycle.tasks import retrain
-from apps.registry.selectors import active_model, list_models
+from apps.registry.cards import LIMITS, NOT_MEANT_FOR, benchmarks_of, card_text
+from apps.registry.selectors import active_model, get_model, list_models, released_at
 
 MOST_SHOWN = 20
 
@@ -34,6 +35,43 @@ class Models(CapabilityRequired, View):
             "n_confirmed": confirmed_since_last_training(),
         }
         return render(request, "lifecycle/models.html", context)
+
+
+class Card(CapabilityRequired, View):
+    """What a model is made of, what was measured of it, and where its limits are."""
+
+    capability = Capability.MODEL_READ
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        model = get_model(actor=self.actor, number=number)
+        description = model.manifest["model"]
+        context = {
+            "model": model,
+            "description": description,
+            "is_active": model == active_model(),
+            "released": released_at(model=model),
+            "priors": description.get("priors") or [description.get("prior", "literature")],
+            "default": description.get("default_prior") or description.get("prior", "literature"),
+            "benchmarks": benchmarks_of(model),
+            "limits": LIMITS,
+            "not_meant_for": NOT_MEANT_FOR,
+        }
+        return render(request, "lifecycle/card.html", context)
+
+
+class CardDownload(CapabilityRequired, View):
+    """The same as a file: Markdown for people, JSON for programs."""
+
+    capability = Capability.MODEL_READ
+
+    def get(self, request: HttpRequest, number: int, form: str) -> HttpResponse:
+        model = get_model(actor=self.actor, number=number)
+        if form == "md":
+            answer = HttpResponse(card_text(model), content_type="text/markdown; charset=utf-8")
+        else:
+            answer = JsonResponse(model.manifest, json_dumps_params={"indent": 1})
+        answer["Content-Disposition"] = f'attachment; filename="hoofbeat-model-{model.number}.{form}"'
+        return answer
 
 
 class Runs(CapabilityRequired, View):

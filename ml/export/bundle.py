@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ml.export.card import model_card
 from ml.export.converters import to_onnx
 from ml.folders import write_folder
 from ml.knowledge import Knowledge, store
@@ -76,6 +77,7 @@ def bundle_files(
     files = {
         artefact.MODEL: to_onnx(ranker).SerializeToString(deterministic=True),
         artefact.DESCRIPTION: (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode(),
+        artefact.CARD: model_card(described).encode(),
         artefact.TERMS: store.gzip_bytes(terms.encode()),
         artefact.DISEASES: store.gzip_bytes(names.encode()),
         artefact.ANNOTATIONS: artefact.pack_table(evidence.table),

@@ -25,6 +25,7 @@ DISEASES = "diseases.jsonl.gz"
 ANNOTATIONS = "annotations.npz"
 PROFILES = "profiles.npz"
 CASES = "cases.npz"
+CARD = "MODEL_CARD.md"
 PRIORS = "priors.npz"
 REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES, PRIORS})
 
@@ -78,7 +79,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
     if missing := REQUIRED - checksums.keys():
         raise CorruptArtefact(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
-    if strange := checksums.keys() - REQUIRED - {CASES}:
+    if strange := checksums.keys() - REQUIRED - {CASES, CARD}:
         raise CorruptArtefact(f"{folder / MANIFEST} lists unknown files: {', '.join(sorted(strange))}")
     if artefact_hash(checksums) != declared:
         raise CorruptArtefact(f"{folder / MANIFEST}: the artefact hash is not that of the files listed")
