@@ -8,12 +8,13 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
-from ml.serving import InvalidInput, Prediction, Predictor, Prior, Query
+from ml.serving import DiseasePair, InvalidInput, Prediction, Predictor, Prior, Query
 from ml.serving.clinic_mix import read_clinic_mix
 from ml.serving.priors import DEFAULT, NAMES
 from ml.text.command import add_commands as add_text_commands
@@ -96,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
         help="a clinic's counts of diagnoses as prior: JSON object or table of disease id, tab, count",
     )  # fmt: skip
     predict.add_argument("--explain", action="store_true", help="say why, for the first place")
+    predict.add_argument("--ask", action="store_true", help="say which findings would tell most")
+    predict.add_argument(
+        "--pairs", action="store_true", help="say which two diseases explain the findings better than one"
+    )
     predict.add_argument("--json", action="store_true", help="print JSON")
     predict.set_defaults(run=_predict)
 
@@ -113,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
     benchmark.set_defaults(run=_benchmark)
     _calibrate_command(commands)
+    _simulate_command(commands)
     add_data_commands(commands)
     add_text_commands(commands)
     return parser
@@ -124,6 +130,22 @@ def _calibrate_command(commands: Any) -> None:
     calibrate.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
     calibrate.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     calibrate.set_defaults(run=_calibrate)
+
+
+def _simulate_command(commands: Any) -> None:
+    simulate = commands.add_parser(
+        "simulate-questions", help="do the model's questions help more than random ones, on published cases?"
+    )
+    simulate.add_argument("--model", type=Path, required=True, metavar="DIR")
+    simulate.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    simulate.add_argument(
+        "--silent", choices=("skip", "unknown", "no"), default="skip",
+        help="of what a publication does not mention: the next question is asked instead (default), the question "
+        "counts without answer, or the answer is no",
+    )  # fmt: skip
+    simulate.add_argument("--most-cases", type=int, metavar="N", help="a random part of the cases")
+    simulate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    simulate.set_defaults(run=_simulate_questions)
 
 
 def _count(text: str) -> int:
@@ -193,7 +215,7 @@ def _predict(options: argparse.Namespace) -> int:
             print(f"{issue.field}: {issue.detail}" + (f" (near: {near})" if near else ""), file=sys.stderr)
         return 2
     if options.json:
-        print(json.dumps(_as_json(predictor, query, prediction), ensure_ascii=False, indent=1))
+        print(json.dumps(_as_json(predictor, query, prediction, prior), ensure_ascii=False, indent=1))
         return 0
     for notice in query.notices:
         print(f"note: {notice.detail}")
@@ -201,6 +223,10 @@ def _predict(options: argparse.Namespace) -> int:
         f"{len(query.present)} present, {len(query.absent)} absent; prior: {prediction.prior}; "
         f"model {predictor.manifest.artefact_hash[:12]}"
     )
+    sufficiency = predictor.sufficiency(query)
+    print(f"findings: {sufficiency.level}. {sufficiency.detail}")
+    if sufficiency.level != "sufficient" and sufficiency.wanted:
+        print(f"would help: {', '.join(wanted.kind for wanted in sufficiency.wanted)}")
     for row in prediction.ranking:
         rarity = f"  [{row.rarity}]" if row.rarity else ""
         print(f"{row.rank:4d}  {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
@@ -210,8 +236,28 @@ def _predict(options: argparse.Namespace) -> int:
         )
     if options.explain:
         _print_explanation(predictor, query, prediction.ranking[0].id, prior)
+    if options.ask:
+        print("\nAsk next:")
+        for question in predictor.ask_next(query, prior=prior):
+            print(
+                f"  {question.gain_bits:5.2f} bits  {question.finding} {question.label}"
+                f"  (yes in {question.probability:.0%})"
+            )
+    if options.pairs:
+        _print_pairs(predictor.pairs(query, prior=prior))
     print("The system advises; a clinician decides.")
     return 0
+
+
+def _print_pairs(pairs: Sequence[DiseasePair]) -> None:
+    print(
+        "\nTwo diseases:"
+        if pairs
+        else "\nTwo diseases: no pair explains the findings clearly better than one disease"
+    )
+    for pair in pairs:
+        print(f"  {pair.gain:+6.2f}  {pair.first} {pair.names[0]}: {', '.join(pair.explained_by_first)}")
+        print(f"        + {pair.second} {pair.names[1]}: {', '.join(pair.explained_by_second)}")
 
 
 def _print_explanation(
@@ -226,11 +272,16 @@ def _print_explanation(
         source = f"  {item.frequency or ''} {' '.join(item.references[:3])}".rstrip()
         unseen = "" if item.verified else "  (unverified)"
         print(f"  {item.weight:+6.2f}  {item.state:<7} {item.label}{through}{source}{unseen}")
+    for case in explanation.nearest_cases:
+        shared = ", ".join(predictor.vocabulary.label(finding) for finding in case.shared[:6])
+        print(f"    like  {' '.join(case.publications)}  {case.similarity:.0%}  {shared}")
     for asked in explanation.expected_not_asked[:5]:
         print(f"     ask  {asked.label}  {asked.frequency or ''}".rstrip())
 
 
-def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict[str, object]:
+def _as_json(
+    predictor: Predictor, query: Query, prediction: Prediction, prior: str | Prior | None
+) -> dict[str, object]:
     return {
         "model": predictor.manifest.artefact_hash,
         "knowledge": predictor.manifest.knowledge_version,
@@ -241,6 +292,9 @@ def _as_json(predictor: Predictor, query: Query, prediction: Prediction) -> dict
         "sex": query.sex,
         "prior": prediction.prior,
         "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
+        "sufficiency": asdict(predictor.sufficiency(query)),
+        "ask_next": [asdict(question) for question in predictor.ask_next(query, prior=prior)],
+        "pairs": [asdict(pair) for pair in predictor.pairs(query, prior=prior)],
         "ranking": [
             {
                 "rank": row.rank,
@@ -265,6 +319,20 @@ def _calibrate(options: argparse.Namespace) -> int:
     from ml.evaluation.calibrate import calibrate, write_parameters
 
     write_parameters(calibrate(options.knowledge, options.cases, _say), options.out)
+    return 0
+
+
+def _simulate_questions(options: argparse.Namespace) -> int:
+    from ml.evaluation.questions import simulate_questions
+
+    report = simulate_questions(options.model, options.cases, options.silent, options.most_cases, _say)
+    options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    result = report["all"]
+    for policy in report["answers"]:
+        print(
+            f"{policy:<22} top-10 after 0 to 5 questions: {'  '.join(f'{x:.3f}' for x in result[policy]['top10'])}"
+        )
+    print(f"n {result['n']}; over random ones {result['top10_gain_over_random']['mean']:+.3f}")
     return 0
 
 

@@ -90,6 +90,8 @@ def bundle_files(
                 "background": likelihood.background_,
                 "share": np.array(likelihood.share),
                 "floor": np.array(likelihood.floor),
+                "absent_weight": np.array(likelihood.absent_weight),
+                "absent_threshold": np.array(likelihood.absent_threshold),
                 "case_weight": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.weight),
                 "case_threshold": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.threshold),
             },

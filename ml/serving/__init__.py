@@ -5,17 +5,22 @@ ranks, `explain` says why.
 """
 
 from ml.serving.artefact import CorruptArtefact, Manifest
+from ml.serving.asking import Question
 from ml.serving.explanation import Contribution, Expected, Explanation, UnknownDisease
 from ml.serving.groups import DiseaseGroup
+from ml.serving.neighbours import SimilarCase
+from ml.serving.pairs import DiseasePair
 from ml.serving.predictor import Prediction, Predictor, RankedDisease
 from ml.serving.priors import Prior, PriorBasis
 from ml.serving.query import InvalidInput, Issue, Notice, Query
+from ml.serving.sufficiency import Sufficiency, Wanted
 from ml.serving.vocabulary import Vocabulary
 
 __all__ = [
     "Contribution",
     "CorruptArtefact",
     "DiseaseGroup",
+    "DiseasePair",
     "Expected",
     "Explanation",
     "InvalidInput",
@@ -27,7 +32,11 @@ __all__ = [
     "Prior",
     "PriorBasis",
     "Query",
+    "Question",
     "RankedDisease",
+    "SimilarCase",
+    "Sufficiency",
     "UnknownDisease",
     "Vocabulary",
+    "Wanted",
 ]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable, SiblingGroup
+from ml.serving.neighbours import SimilarCase, similar_cases
 from ml.serving.priors import Prior
 from ml.serving.query import Query
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
@@ -79,7 +80,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`base` plus the weights of all contributions is `score`."""
+    """`base` plus the weights of all contributions is `score`; `nearest_cases` of the disease, most similar first."""
 
     disease_id: str
     name: str
@@ -87,6 +88,7 @@ class Explanation:
     base: float
     contributions: tuple[Contribution, ...]
     expected_not_asked: tuple[Expected, ...]
+    nearest_cases: tuple[SimilarCase, ...]
 
 
 class Explainer:
@@ -114,7 +116,7 @@ class Explainer:
 
     def explain(self, query: Query, disease: int, prior: Prior) -> Explanation:
         """Contributions of every finding of the query to a candidate's score, largest first."""
-        weights, score = self._weights(query, disease, prior)
+        weights, score, nearest = self._weights(query, disease, prior)
         rows = _Rows(self, disease)
         contributions = [
             self._contribution(rows, identity, state, weights.get((state, identity), 0.0))
@@ -130,11 +132,12 @@ class Explainer:
             base,
             tuple(contributions),
             self._expected(rows, query),
+            nearest,
         )
 
     def _weights(
         self, query: Query, disease: int, prior: Prior
-    ) -> tuple[dict[tuple[str, str], float], float]:
+    ) -> tuple[dict[tuple[str, str], float], float, tuple[SimilarCase, ...]]:
         score, present, contribution, absent, owner, of, value, similarity = self._run(
             query, "score", "present_term", "present_contribution", "absent_term", "absent_owner",
             "absent_disease", "absent_value", "case_similarity", prior=prior,
@@ -148,7 +151,13 @@ class Explainer:
             weights[("absent", ids[absent[owner[k]]])] = float(value[k])
         for term, weight in self._case_weights(present.tolist(), similarity, disease).items():
             weights[("present", ids[term])] += weight
-        return weights, float(score[disease])
+        nearest: tuple[SimilarCase, ...] = ()
+        if self._cases is not None:
+            members = self._cases.of_disease(disease)
+            nearest = similar_cases(
+                self._vocabulary.graph, self._cases, members, present.tolist(), similarity
+            )
+        return weights, float(score[disease]), nearest
 
     def _case_weights(
         self, present: list[int], similarity: NDArray[np.float32], disease: int

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,14 @@ from ml.serving.artefact import (
     unpack_cases,
     unpack_table,
 )
+from ml.serving.asking import Asker, Question, Ranked
 from ml.serving.explanation import Explainer, Explanation, UnknownDisease
 from ml.serving.groups import DiseaseGroup, Grouper
+from ml.serving.likelihoods import FindingModel
+from ml.serving.pairs import DiseasePair, PairLimit, scored_pairs
 from ml.serving.priors import Prior, PriorBasis, Priors
 from ml.serving.query import Query
+from ml.serving.sufficiency import Kinds, Limits, Sufficiency, detail_of, level_of
 from ml.serving.vocabulary import Vocabulary
 
 MOST_RANKED = 100
@@ -94,6 +98,12 @@ class Predictor:
             bundle.files[MODEL], options, providers=["CPUExecutionProvider"]
         )
         profiles, _ = unpack_arrays(bundle.files[PROFILES])
+        trust = bundle.manifest.raw["model"]["trust"]
+        self._finding_model = FindingModel(self.vocabulary.graph, profiles)
+        self._asker = Asker(self.vocabulary, self._finding_model)
+        self._kinds = Kinds(self.vocabulary)
+        self._limits = Limits(**trust["sufficiency"])
+        self._pair_limit = PairLimit(**trust["pairs"])
         table = unpack_table(bundle.files[ANNOTATIONS])
         cases = bundle.files.get(CASES)
         # the cases that the model was trained on, or None
@@ -184,6 +194,53 @@ class Predictor:
     def explain(self, query: Query, disease_id: str, prior: str | Prior | None = None) -> Explanation:
         """Why a disease (any id that means it) has its score. Raises UnknownDisease and InvalidInput."""
         return self._explainer.explain(query, self.number_of(disease_id), self._priors.named(prior))
+
+    def ask_next(
+        self, query: Query, *, limit: int = 5, prior: str | Prior | None = None,
+        costs: Mapping[str, float] | None = None, skip: Collection[str] = (),
+    ) -> tuple[Question, ...]:  # fmt: skip
+        """The findings whose answer is expected to tell most about the list, the best first.
+
+        With `costs` (finding id -> cost above 0; 1 where none is given) by information per cost. `skip` are ids that
+        were asked already and could not be answered; they and their subtypes are not asked.
+        """
+        score, probability = self.run(query, "score", "probability", prior=prior)
+        return self._asker.ask(query, Ranked.of(score, probability), limit, costs, skip)
+
+    def askable(self, query: Query, skip: Collection[str] = ()) -> tuple[str, ...]:
+        """All findings that could be asked: neither known nor implied nor excluded, and no heading of the ontology."""
+        return self._asker.askable(query, skip)
+
+    def sufficiency(self, query: Query) -> Sufficiency:
+        """Whether the findings are enough to rank by, and which kind would help."""
+        score, probability, terms, contribution = self.run(
+            query, "score", "probability", "present_term", "present_contribution"
+        )
+        information = self._finding_model.information[terms]
+        explained = float(contribution.sum(axis=0, dtype=np.float64).max())
+        level = level_of(self._limits, information, explained)
+        contradictions = sum(notice.code == "inconsistent" for notice in query.notices)
+        gains = self._asker.gains(query, Ranked.of(score, probability))
+        return Sufficiency(level, detail_of(level, len(terms), contradictions), self._kinds.wanted(gains))
+
+    def pairs(self, query: Query, *, prior: str | Prior | None = None) -> tuple[DiseasePair, ...]:
+        """Pairs of diseases that explain the findings better than any single one; empty where none does.
+
+        A pair is named only if its gain passes a threshold that at most 5 % of patients with one disease reach.
+        """
+        terms, contribution = self.run(query, "present_term", "present_contribution")
+        nobody = encode_patient((), (), query.age_years, query.sex, len(self.vocabulary.graph))
+        (base,) = self.run_row(nobody, "score", prior=prior)
+        ids = [self.vocabulary.graph.ids[t] for t in terms.tolist()]
+        return tuple(
+            DiseasePair(
+                self._ids[pair.first], self._ids[pair.second],
+                (self._names[pair.first], self._names[pair.second]), pair.gain,
+                tuple(ids[k] for k in pair.of_first), tuple(ids[k] for k in pair.of_second),
+            )
+            for pair in scored_pairs(contribution, base)
+            if pair.gain >= self._pair_limit.gain(len(ids))
+        )  # fmt: skip
 
     def run(self, query: Query, *outputs: str, prior: str | Prior | None = None) -> list[NDArray[Any]]:
         """Some outputs of the graph (see `ml.export.converters`) for one patient."""

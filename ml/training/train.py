@@ -24,6 +24,7 @@ from ml.training.local import with_local_findings
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
 from ml.training.simulate import simulated_cases
+from ml.training.trust import nearest_set, read_trust
 
 N_PARITY_CASES = 1000
 
@@ -87,7 +88,10 @@ def train(
     )
     ranker = new_ranker(parameters).fit(Evidence(vocabulary.graph, table, cases))
     say("exporting to ONNX")
-    description = {"parameters": parameters, "calibration": _calibration(parameters, cases), **notes}
+    sources = [source["name"] for source in knowledge.manifest["sources"]]
+    trust = nearest_set(read_trust(), sources, cases is not None)
+    calibration = _calibration(parameters, cases)
+    description = {"parameters": parameters, "calibration": calibration, "trust": trust, **notes}
     files = bundle_files(ranker, knowledge, description)
     say(f"checking parity on {N_PARITY_CASES:,} cases")
     checked = _parity_cases(vocabulary, ranker.evidence_)
