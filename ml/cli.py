@@ -14,6 +14,7 @@ from typing import Any
 
 from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
+from ml.evaluation.command import add_commands as add_evaluation_commands
 from ml.serving import DiseasePair, InvalidInput, Prediction, Predictor, Prior, Query
 from ml.serving.clinic_mix import read_clinic_mix
 from ml.serving.priors import DEFAULT, NAMES
@@ -72,6 +73,10 @@ def _parser() -> argparse.ArgumentParser:
         "--exclude-publications-of", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
         help="leave out all that rests on the publications of these cases",
     )  # fmt: skip
+    train.add_argument(
+        "--candidates", choices=("all", "cases"), default="all",
+        help="cases: a closed list of the diseases of the cases, which learns more from many cases (default: all)",
+    )  # fmt: skip
     train.set_defaults(run=_train)
 
     predict = commands.add_parser("predict", help="rank diseases for one patient")
@@ -120,6 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     _calibrate_command(commands)
     _simulate_command(commands)
     add_data_commands(commands)
+    add_evaluation_commands(commands)
     add_text_commands(commands)
     return parser
 
@@ -185,7 +191,9 @@ def _train(options: argparse.Namespace) -> int:
         if knowledge is None:
             knowledge = Path(temporary) / "knowledge"
             build_knowledge(knowledge, None, _say)
-        result = train(options.out, knowledge, options.cases, options.exclude_publications_of, _say)
+        result = train(
+            options.out, knowledge, options.cases, options.exclude_publications_of, _say, options.candidates
+        )
     print(
         f"{options.out}: {result.n_diseases:,} diseases, {result.n_cases:,} training cases, "
         f"{result.megabytes:.0f} MB, {result.seconds:.0f} s; parity on {result.parity.n_cases:,} cases: largest "

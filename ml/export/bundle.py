@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ml.export.card import model_card
 from ml.export.converters import to_onnx
+from ml.export.learned import learned_layout
 from ml.folders import write_folder
 from ml.knowledge import Knowledge, store
 from ml.knowledge.series import series_of
@@ -94,13 +96,27 @@ def bundle_files(
                 "absent_threshold": np.array(likelihood.absent_threshold),
                 "case_weight": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.weight),
                 "case_threshold": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.threshold),
-            },
+            }
+            | _learned(ranker),
             {},
         ),
     }
     if evidence.cases is not None:
         files[artefact.CASES] = artefact.pack_cases(evidence.cases)
     return files
+
+
+def _learned(ranker: PhenotypeRanker) -> dict[str, NDArray[Any]]:
+    """What explanations need to know of a closed list's features (`ml.export.learned`)."""
+    if ranker.learned_ is None:
+        return {}
+    layout = learned_layout(ranker.learned_)
+    return {
+        "learned_term": layout.term,
+        "learned_state": layout.state,
+        "learned_pair": layout.pair,
+        "knowledge_weight": layout.knowledge_weight,
+    }
 
 
 def _genes(knowledge: Knowledge) -> dict[str, list[str]]:

@@ -5,6 +5,8 @@ logs of the weights that the diseases have before any finding. Outputs, of which
 `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
 explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
 contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
+A closed list's graph weighs all of these with the second of `LearnedScore.weights_`, and adds what many cases teach:
+`learned_feature` [f], the numbers of the features that the patient has, and `learned_contribution` [f, diseases].
 Ratios are stored as codes of one byte (`ml.training.likelihood`); their logarithms are float32, sums float64.
 """
 
@@ -18,6 +20,7 @@ from skl2onnx import convert_sklearn, update_registered_converter
 from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType, Int64TensorType
 
 from ml.export.layout import Ragged, RatioLayout, case_layout, ratio_layout
+from ml.export.learned import learned_layout
 from ml.features.encode import AGE_EDGES
 from ml.training.likelihood import CODE_OF_ONE, CODES_PER_UNIT
 from ml.training.offset import DiseaseOffset
@@ -38,6 +41,8 @@ OUTPUTS = {
     "absent_disease": Int64TensorType,
     "absent_value": FloatTensorType,
     "case_similarity": FloatTensorType,
+    "learned_feature": Int64TensorType,
+    "learned_contribution": DoubleTensorType,
 }
 
 
@@ -157,9 +162,8 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
                       axis=0, reduction="add")  # fmt: skip
 
     findings = g.node("Add", findings, _nearest(g, ranker, layout, is_present, names["case_similarity"]))
-    score = g.node(
-        "Add", g.node("Add", findings, _offset(g, patient, n_terms, offset)), prior, out=names["score"]
-    )
+    known = g.node("Add", findings, _offset(g, patient, n_terms, offset))
+    score = g.node("Add", _joined(g, ranker, states, known, names), prior, out=names["score"])
     scale, power = (g.constant("temperature", np.array(value, np.float64)) for value in ranker.temperature_)
     n_findings = g.node("Max", g.node("Size", present), g.constant("one", np.array(1, np.int64)))
     raised = g.node("Pow", g.node("Cast", n_findings, to=TensorProto.DOUBLE), power)
@@ -218,6 +222,27 @@ def _nearest(g: _Graph, ranker: PhenotypeRanker, layout: RatioLayout, is_present
     return str(g.node("Mul", above, g.constant("weight", np.array(nearest.weight))))
 
 
+def _joined(g: _Graph, ranker: PhenotypeRanker, states: str, known: str, names: dict[str, str]) -> str:
+    """[diseases]: the score without a prior, of which `known` is the part of knowledge and counts."""
+    learned = ranker.learned_
+    if learned is None:
+        nothing = np.zeros((0, len(ranker.classes_)))
+        g.node("Identity", g.constant("none", np.zeros(0, np.int64)), out=names["learned_feature"])
+        g.node("Identity", g.constant("none", nothing), out=names["learned_contribution"])
+        return known
+    layout = learned_layout(learned)
+    value = g.node("Gather", states, g.constant("single", layout.term))
+    above, below = g.constant("above", layout.above), g.constant("below", layout.below)
+    single = g.node("And", g.node("Greater", value, above), g.node("Less", value, below))
+    pair = [g.node("Gather", single, g.constant("pair", layout.pair[:, j])) for j in range(2)]
+    active = g.where(g.node("Concat", single, g.node("And", *pair), axis=0), names["learned_feature"])
+    weight = g.constant("weight", layout.weight)
+    contribution = g.node("Gather", weight, active, axis=0, out=names["learned_contribution"])
+    total = g.node("ReduceSum", contribution, g.ints(0), keepdims=0)
+    base = g.node("Add", total, g.constant("intercept", layout.intercept))
+    return str(g.node("Add", base, g.node("Mul", known, g.constant("share", layout.knowledge_weight))))
+
+
 def _parse(scope: Any, model: PhenotypeRanker, inputs: list[Any], custom_parsers: Any = None) -> Any:
     operator = scope.declare_local_operator("HoofbeatPhenotypeRanker", model)
     operator.inputs.extend(inputs)
@@ -233,6 +258,7 @@ def _shapes(operator: Any) -> None:
         name: [top] for name in ("top_index", "top_probability", "top_score")
     }
     shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_contribution": [None, n_diseases]}
+    shapes["learned_contribution"] = [None, n_diseases]
     for variable in operator.outputs:
         variable.type.shape = shapes.get(variable.raw_name, [None])
 

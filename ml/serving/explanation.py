@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable, SiblingGroup
+from ml.serving.learned import STATES, LearnedFeatures
 from ml.serving.neighbours import SimilarCase, similar_cases
 from ml.serving.priors import Prior
 from ml.serving.query import Query
@@ -109,6 +110,7 @@ class Explainer:
         self._share = float(profiles["share"])
         self._floor = float(profiles["floor"])
         self._run = run
+        self._learned = LearnedFeatures(profiles) if "learned_term" in profiles else None
         self._root = vocabulary.graph.index[PHENOTYPIC_ABNORMALITY]
         # sorting the rows by disease takes a while; not while somebody waits
         _ = table.rows_of_disease, table.sibling_group
@@ -120,7 +122,7 @@ class Explainer:
         rows = _Rows(self, disease)
         contributions = [
             self._contribution(rows, identity, state, weights.get((state, identity), 0.0))
-            for state, identities in (("present", query.present), ("absent", query.absent))
+            for state, identities in self._mentioned(query)
             for identity in identities
         ]
         contributions.sort(key=lambda c: -abs(c.weight))
@@ -134,6 +136,11 @@ class Explainer:
             self._expected(rows, query),
             nearest,
         )
+
+    def _mentioned(self, query: Query) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        # only what many cases teach makes anything of an uncertain finding
+        uncertain = query.uncertain if self._learned is not None else ()
+        return tuple(zip(STATES, (query.present, query.absent, uncertain), strict=True))
 
     def _weights(
         self, query: Query, disease: int, prior: Prior
@@ -151,6 +158,12 @@ class Explainer:
             weights[("absent", ids[absent[owner[k]]])] = float(value[k])
         for term, weight in self._case_weights(present.tolist(), similarity, disease).items():
             weights[("present", ids[term])] += weight
+        if self._learned is not None:
+            weights = {key: self._learned.knowledge_weight * weight for key, weight in weights.items()}
+            feature, learned = self._run(query, "learned_feature", "learned_contribution", prior=prior)
+            for term, state, weight in self._learned.shares(feature, learned[:, disease]):
+                key = (STATES[state], ids[term])
+                weights[key] = weights.get(key, 0.0) + weight
         nearest: tuple[SimilarCase, ...] = ()
         if self._cases is not None:
             members = self._cases.of_disease(disease)

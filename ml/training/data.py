@@ -77,7 +77,14 @@ class LoadedCases:
 
 
 def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[str, int]) -> LoadedCases:
-    """Read case files. Raises CaseFileError when one cannot be read at all.
+    """`case_table` of the records of some files. Raises CaseFileError when one cannot be read at all."""
+    return case_table((record for path in paths for record in read_cases(path)), vocabulary, numbers)
+
+
+def case_table(
+    records: Iterable[PacketCase | LineError], vocabulary: Vocabulary, numbers: Mapping[str, int]
+) -> LoadedCases:
+    """Number the findings and diagnoses of some records.
 
     `numbers` gives the candidate that an id means (`ml.training.candidates.candidate_ids`).
     Alternative and obsolete ids are replaced; ids that are no phenotypic abnormality of this release are dropped and
@@ -94,7 +101,7 @@ def load_cases(paths: Sequence[Path], vocabulary: Vocabulary, numbers: Mapping[s
     publications: list[tuple[str, ...]] = []
     ages: list[float | None] = []
     sexes: list[str | None] = []
-    for record in (record for path in paths for record in read_cases(path)):
+    for record in records:
         if isinstance(record, LineError):
             loaded.errors.append(record)
             continue

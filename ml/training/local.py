@@ -2,24 +2,24 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
-from ml.data.records import read_cases
 from ml.features.graph import LOCAL_PREFIX
 from ml.knowledge import Knowledge, Term
-from ml.serving.phenopacket import LineError
+from ml.serving.phenopacket import LineError, PacketCase
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY, Vocabulary
 
 
-def with_local_findings(knowledge: Knowledge, vocabulary: Vocabulary, paths: Iterable[Path]) -> Knowledge:
-    """The knowledge with a term for every local finding of some case files.
+def with_local_findings(
+    knowledge: Knowledge, vocabulary: Vocabulary, records: Iterable[PacketCase | LineError]
+) -> Knowledge:
+    """The knowledge with a term for every local finding of some cases.
 
     It stands below the terms of HPO that a record names as broader (all records' taken together), else below the root
-    of phenotypes, and has the label of the first record that labels it. Raises CaseFileError.
+    of phenotypes, and has the label of the first record that labels it.
     """
     parents: dict[str, set[str]] = {}
     labels: dict[str, str] = {}
-    for record in (record for path in paths for record in read_cases(path)):
+    for record in records:
         if isinstance(record, LineError):
             continue
         for identity, broader in record.local.items():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from ml.data.records import read_cases
 from ml.errors import EngineError
 from ml.export.bundle import bundle_files, write_bundle
 from ml.export.parity import Parity, check_parity
@@ -17,16 +18,29 @@ from ml.features.cases import CaseTable
 from ml.features.withhold import withhold
 from ml.knowledge import read_knowledge
 from ml.serving.artefact import MODEL
+from ml.serving.phenopacket import PacketCase
 from ml.serving.vocabulary import Vocabulary
 from ml.training.candidates import candidate_ids
-from ml.training.data import LoadedCases, annotation_table, load_cases, patients_of, vocabulary_of
+from ml.training.closed import closed_list
+from ml.training.data import (
+    LoadedCases,
+    annotation_table,
+    case_table,
+    load_cases,
+    patients_of,
+    vocabulary_of,
+)
 from ml.training.local import with_local_findings
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
+from ml.training.ranker import PhenotypeRanker
 from ml.training.simulate import simulated_cases
+from ml.training.stacking import LearnedScore
 from ml.training.trust import nearest_set, read_trust
 
 N_PARITY_CASES = 1000
+# the candidates: of the knowledge, or the diseases of the cases only
+ALL, OF_CASES = "all", "cases"
 
 
 class TrainingError(EngineError, ValueError):
@@ -51,21 +65,38 @@ def train(
     case_files: Sequence[Path] = (),
     exclude_publications_of: Sequence[Path] = (),
     say: Callable[[str], None] = lambda _: None,
+    candidates: str = ALL,
 ) -> Trained:
     """Fit, export, check parity and write the bundle `out`; nothing is written when a step fails.
 
     Cases of a diagnosis that is no candidate are left out. With `exclude_publications_of`, everything that rests on a
     publication of those cases is left out too: annotation rows (see `ml.features.withhold`) and training cases.
+
+    With `candidates` "cases", the list is closed: only the diseases of the cases stand in it, and what many cases teach
+    joins the score (docs/adr/0019); "all" leaves that off, since most candidates have no case.
     Raises KnowledgeError, CaseFileError, TrainingError, ParityError and OutputError.
     """
     started = time.perf_counter()
     say("reading knowledge")
     knowledge = read_knowledge(knowledge_folder)
-    knowledge = with_local_findings(knowledge, vocabulary_of(knowledge.terms), case_files)
-    vocabulary = vocabulary_of(knowledge.terms)
-    table = annotation_table(knowledge, vocabulary)
-    numbers = candidate_ids(knowledge, table.diseases)
-    notes: dict[str, Any] = {}
+    records = [record for path in case_files for record in read_cases(path)]
+    notes: dict[str, Any] = {"candidates": candidates}
+    learned = None
+    if candidates == OF_CASES:
+        closed = closed_list(knowledge, [r for r in records if isinstance(r, PacketCase)], say)
+        knowledge, vocabulary, table, numbers = (
+            closed.knowledge,
+            closed.vocabulary,
+            closed.table,
+            closed.numbers,
+        )
+        learned = LearnedScore()
+        notes["diseases_left_out"] = closed.left_out
+    else:
+        knowledge = with_local_findings(knowledge, vocabulary_of(knowledge.terms), records)
+        vocabulary = vocabulary_of(knowledge.terms)
+        table = annotation_table(knowledge, vocabulary)
+        numbers = candidate_ids(knowledge, table.diseases)
     excluded: frozenset[str] = frozenset()
     if exclude_publications_of:
         say("leaving out publications")
@@ -77,7 +108,7 @@ def train(
     cases = None
     if case_files:
         say("reading cases")
-        loaded = load_cases(case_files, vocabulary, numbers)
+        loaded = case_table(records, vocabulary, numbers)
         cases = _usable(loaded, excluded)
         notes["cases"] = _case_notes(loaded, cases)
         for error in loaded.errors:
@@ -86,15 +117,15 @@ def train(
     say(
         f"fitting {len(table.diseases):,} diseases, {len(table):,} annotation rows, {len(cases or ()):,} cases"
     )
-    ranker = new_ranker(parameters).fit(Evidence(vocabulary.graph, table, cases))
+    ranker = new_ranker(parameters).set_params(learned=learned).fit(Evidence(vocabulary.graph, table, cases))
     say("exporting to ONNX")
     sources = [source["name"] for source in knowledge.manifest["sources"]]
     trust = nearest_set(read_trust(), sources, cases is not None)
-    calibration = _calibration(parameters, cases)
+    calibration = _calibration(parameters, ranker)
     description = {"parameters": parameters, "calibration": calibration, "trust": trust, **notes}
     files = bundle_files(ranker, knowledge, description)
     say(f"checking parity on {N_PARITY_CASES:,} cases")
-    checked = _parity_cases(vocabulary, ranker.evidence_)
+    checked = _parity_cases(vocabulary, ranker.evidence_, ranker.learned_ is not None)
     with tqdm(total=len(checked), unit="case", leave=False, disable=None) as bar:
         parity = check_parity(ranker, files[MODEL], checked, bar.update)
     say("writing")
@@ -109,11 +140,21 @@ def train(
     )
 
 
-def _calibration(parameters: dict[str, Any], cases: CaseTable | None) -> dict[str, Any]:
+def _calibration(parameters: dict[str, Any], ranker: PhenotypeRanker) -> dict[str, Any]:
     """What is known about the probabilities of this kind of model; on other data than these nothing was measured."""
+    if ranker.learned_ is not None:
+        return {
+            "calibrated": True,
+            "method": "weights of what cases teach and of the knowledge, by held-out cases (docs/adr/0019)",
+            "weights": ranker.learned_.weights_.tolist(),
+            "n": len(ranker.evidence_.cases or ()),
+            "ece_of_held_out_cases": ranker.learned_.ece_,
+            "parameters": ranker.learned_.get_params()
+            | {"classifier": ranker.learned_.classifier_.get_params()},
+        }
     record = dict(parameters["calibration"])
     by_kind = {name: record.pop(name) for name in ("temperature", "temperature_with_cases")}
-    return record | by_kind["temperature" if cases is None else "temperature_with_cases"]
+    return record | by_kind["temperature" if ranker.evidence_.cases is None else "temperature_with_cases"]
 
 
 def _usable(loaded: LoadedCases, excluded: frozenset[str]) -> CaseTable:
@@ -140,9 +181,11 @@ def _case_notes(loaded: LoadedCases, used: CaseTable) -> dict[str, Any]:
     }
 
 
-def _parity_cases(vocabulary: Vocabulary, evidence: Evidence) -> CaseTable:
+def _parity_cases(vocabulary: Vocabulary, evidence: Evidence, is_closed: bool) -> CaseTable:
     cases = evidence.cases
-    if cases is not None and len(cases) >= N_PARITY_CASES:
-        picked = np.random.default_rng(20261123).choice(len(cases), N_PARITY_CASES, replace=False)
+    # cases, if few, where they also have what nobody simulates: uncertain findings, and who said them
+    if cases is not None and (len(cases) >= N_PARITY_CASES or is_closed):
+        n = min(N_PARITY_CASES, len(cases))
+        picked = np.random.default_rng(20261123).choice(len(cases), n, replace=False)
         return cases.take(sorted(picked.tolist()))
     return simulated_cases(vocabulary.graph, evidence.table, N_PARITY_CASES)
