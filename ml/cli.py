@@ -121,7 +121,18 @@ def _parser() -> argparse.ArgumentParser:
     benchmark.add_argument("--prior", choices=NAMES, default=DEFAULT, help=_PRIORS)
     benchmark.add_argument("--report", type=Path, required=True, metavar="FILE.json")
     benchmark.add_argument("--predictions", type=Path, metavar="FILE.jsonl")
+    benchmark.add_argument(
+        "--strata-of", type=Path, metavar="DIR", help="strata by the training cases of another model"
+    )
     benchmark.set_defaults(run=_benchmark)
+    suite = commands.add_parser(
+        "benchmark-suite", help="every figure of docs/benchmarks.md, from the public files"
+    )
+    suite.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="with the folders cases, knowledge"
+    )
+    suite.add_argument("--out", type=Path, required=True, metavar="DIR")
+    suite.set_defaults(run=_benchmark_suite)
     _calibrate_command(commands)
     _simulate_command(commands)
     add_data_commands(commands)
@@ -349,8 +360,9 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     protocol = "fair" if options.fair else "leave-publication-out" if options.leave_publication_out else "raw"
     report = write_benchmark(
-        options.model, options.cases, protocol, options.report, options.predictions, _say, options.prior
-    )
+        options.model, options.cases, protocol, options.report, options.predictions, _say, options.prior,
+        options.strata_of,
+    )  # fmt: skip
     figures = "  ".join(
         f"{k} {report[k]:.3f}" for k in ("top1", "top3", "top5", "top10", "mrr") if report["n"]
     )
@@ -358,4 +370,11 @@ def _benchmark(options: argparse.Namespace) -> int:
         f"{protocol}: n {report['n']} of {report['n_cases']} ({report['n_unknown_disease']} of other diseases, "
         f"{report['n_skipped']} skipped)  {figures}  in {report['seconds']} s"
     )
+    return 0
+
+
+def _benchmark_suite(options: argparse.Namespace) -> int:
+    from ml.evaluation.suite import run_suite
+
+    print(run_suite(options.data, options.out, _say))
     return 0

@@ -46,10 +46,12 @@ def benchmark(
     predictions: TextIO | None = None,
     say: Callable[[str], None] = lambda _: None,
     prior: str = DEFAULT,
+    strata_of: Path | None = None,
 ) -> dict[str, Any]:
     """Rank the diagnosis of every case; returns the report and writes prediction lines.
 
-    A hit is the candidate that any id of a diagnosis means: the id itself, or one merged with it.
+    A hit is the candidate that any id of a diagnosis means: the id itself, or one merged with it. Strata are by the
+    training cases of the model, or of the model `strata_of`: so that one without cases is measured on the same strata.
 
     Cases whose diagnoses are no candidates have no rank and do not enter the measures; `all_cases` counts them as
     missed. A disease that has lost every annotation stands last of all candidates. Raises CorruptArtefact and
@@ -75,7 +77,8 @@ def benchmark(
             lines[one.case] = json.dumps(record) + "\n"
     if predictions is not None:
         predictions.writelines(line for line in lines if line is not None)
-    report = _report(predictor, loaded, outcomes) | {"protocol": protocol, "prior": prior}
+    stratifier = predictor if strata_of is None else Predictor.load(strata_of)
+    report = _report(predictor, stratifier, loaded, outcomes) | {"protocol": protocol, "prior": prior}
     if protocol != "raw":
         report["strict"] = _strict(predictor, loaded, protocol, prior)
     report["seconds"] = round(time.perf_counter() - started, 1)
@@ -117,19 +120,28 @@ def _record(
     return best, ranks[best]
 
 
-def _report(predictor: Predictor, loaded: LoadedCases, outcomes: _Outcomes) -> dict[str, Any]:
-    ranks = np.array(outcomes.rank)
-    training, numbers = predictor.training_cases, predictor.numbers
-    strata = np.array(
-        [stratum_of(0 if training is None else len(training.of_disease(numbers[t]))) for t in outcomes.truth]
-    )
+def _report(
+    predictor: Predictor, stratifier: Predictor, loaded: LoadedCases, outcomes: _Outcomes
+) -> dict[str, Any]:
+    ranks, truth = np.array(outcomes.rank), np.array(outcomes.truth)
+    training = stratifier.training_cases
+    in_training = [
+        0
+        if training is None or t not in stratifier.numbers
+        else len(training.of_disease(stratifier.numbers[t]))
+        for t in outcomes.truth
+    ]
+    strata = np.array([stratum_of(n) for n in in_training])
     publications = [";".join(loaded.table.publications[case]) or loaded.ids[case] for case in outcomes.case]
     n_all = len(loaded.ids)
     return summary(ranks, outcomes.truth) | {
         "strata": {
-            name: summary(
-                ranks[strata == name], [t for t, s in zip(outcomes.truth, strata, strict=True) if s == name]
-            )
+            name: summary(ranks[strata == name], truth[strata == name].tolist())
+            | {
+                "intervals_95": publication_intervals(
+                    ranks[strata == name], np.array(publications)[strata == name].tolist()
+                )
+            }
             for name in STRATA
         },
         "intervals_95": publication_intervals(ranks, publications),
@@ -171,14 +183,15 @@ def write_benchmark(
     predictions: Path | None,
     say: Callable[[str], None],
     prior: str = DEFAULT,
+    strata_of: Path | None = None,
 ) -> dict[str, Any]:
     """Run a benchmark and write its files. Raises OutputError where they cannot be written."""
     try:
         if predictions is None:
-            result = benchmark(model, case_files, protocol, None, say, prior)
+            result = benchmark(model, case_files, protocol, None, say, prior, strata_of)
         else:
             with predictions.open("w", encoding="utf-8") as stream:
-                result = benchmark(model, case_files, protocol, stream, say, prior)
+                result = benchmark(model, case_files, protocol, stream, say, prior, strata_of)
         report.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{error.filename} cannot be written: {error.strerror}") from error
