@@ -52,7 +52,7 @@ class KnowledgeError(EngineError, ValueError):
 
 @dataclass(frozen=True)
 class Knowledge:
-    """A knowledge folder in memory."""
+    """A knowledge folder in memory. `diagnosed` are ids of diseases that training cases have, beside the folder's."""
 
     manifest: dict[str, Any]
     terms: tuple[Term, ...]
@@ -63,6 +63,7 @@ class Knowledge:
     mappings: tuple[Mapping, ...] = field(default=(), repr=False)
     translations: tuple[Translation, ...] = field(default=(), repr=False)
     genes: tuple[DiseaseGene, ...] = field(default=(), repr=False)
+    diagnosed: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def version(self) -> str:

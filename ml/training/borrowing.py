@@ -17,9 +17,10 @@ from ml.features.evidence import (
     SiblingGroup,
 )
 from ml.knowledge import Knowledge
+from ml.knowledge.series import series_of
 from ml.serving.vocabulary import Vocabulary
 from ml.training.candidates import candidate_ids
-from ml.training.names import NameReader, series_of
+from ml.training.names import NameReader
 from ml.training.orphanet import Matches, match_disorders, sibling_groups
 
 MOST_IN_A_GROUP = 400
@@ -89,10 +90,10 @@ def _named(
 
 def _series(knowledge: Knowledge, candidates: Sequence[str]) -> tuple[SiblingGroup, ...]:
     number = {identity: i for i, identity in enumerate(candidates)}
+    names = {disease.id: disease.name for disease in knowledge.diseases if disease.id in number}
     members: dict[str, set[int]] = {}
-    for disease in knowledge.diseases:
-        if disease.id in number:
-            members.setdefault(series_of(disease.name), set()).add(number[disease.id])
+    for identity, series in series_of(names).items():
+        members.setdefault(series.casefold(), set()).add(number[identity])
     return _groups(SERIES, members)
 
 

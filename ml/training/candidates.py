@@ -63,7 +63,7 @@ def candidate_rows(knowledge: Knowledge, vocabulary: Vocabulary) -> tuple[list[s
 
     Candidates are the entries of OMIM and DECIPHER that HPO describes with a phenotype that is not negated, our set of
     common diseases, and where Orphanet's disorders are loaded, those (no groups, no subtypes) with phenotypes that no
-    other candidate stands for by any mapping.
+    other candidate stands for by any mapping; and what training cases have (`ml.training.diagnosed`), with rows or not.
     """
     rows = list(_published(knowledge, vocabulary))
     canonical = {identity: disease.id for disease in knowledge.diseases for identity in disease.ids}
@@ -76,7 +76,7 @@ def candidate_rows(knowledge: Knowledge, vocabulary: Vocabulary) -> tuple[list[s
         for row in _orphanet_only(knowledge, vocabulary, described)
         if canonical.get(row.disease) == row.disease
     ]
-    chosen = _with_phenotype(rows, vocabulary)
+    chosen = _with_phenotype(rows, vocabulary) | set(knowledge.diagnosed)
     return sorted(chosen), [row for row in rows if row.disease in chosen]
 
 

@@ -1,4 +1,4 @@
-"""What the name of a disease says: findings that it names, and the series that it belongs to (docs/adr/0014)."""
+"""Findings that the name of a disease says (docs/adr/0014)."""
 
 import re
 from collections.abc import Iterable
@@ -16,9 +16,6 @@ _REWORDED = tuple(
         (r"\bwith( or |/)without\b", "with"),
     )
 )
-_ORDINAL = r"(?:\d{1,3}[a-z]{0,2}|[ivx]{1,5}[a-z]?|[a-z]\d{0,2})"
-_AT_THE_END = re.compile(rf"(?:\s(?:type|group|form|complementation group))?\s{_ORDINAL}$")
-_INSIDE = re.compile(r"(.*?)\s(?:type\s)?\d{1,3}[a-z]?\s.*$")
 
 
 class NameReader:
@@ -39,15 +36,3 @@ class NameReader:
             except InvalidNote:  # a name without words
                 self._known[name] = frozenset()
         return self._known[name]
-
-
-def series_of(name: str) -> str:
-    """The name without its number or letter in a series: "retinitis pigmentosa" of "Retinitis pigmentosa 6".
-
-    The whole name, in lower case, where there is none.
-    """
-    plain = re.sub(r"[^\w/]+", " ", name.casefold()).strip()
-    shorter = _AT_THE_END.sub("", plain)
-    if shorter == plain and (inside := _INSIDE.match(plain)):
-        return inside.group(1)
-    return shorter

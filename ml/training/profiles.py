@@ -39,8 +39,8 @@ class Profiles:
 
     `frequency` [terms, k]: P(finding or a subtype | disease), zero where nothing is known. `expected_findings` [k]:
     the mean number of annotated findings of a patient. `n_references`, `n_case_publications` [k]: distinct
-    references of the disease's rows, and publications among its training cases. `known` [terms, k]: `frequency`
-    before training cases.
+    references of the disease's rows, and publications among its training cases; a disease without rows of its own has
+    the latter for the former. `known` [terms, k]: `frequency` before training cases.
     """
 
     frequency: sp.csc_matrix
@@ -141,10 +141,16 @@ class ProfileEstimator(BaseEstimator):
             for mean in self._of_groups(table, n_own, others, diseases):
                 frequency = frequency.maximum(mean).tocsc()
         frequency.sort_indices()
-        known, n_publications = frequency, np.zeros(n_diseases)
+        known, n_publications, references = frequency, np.zeros(n_diseases), _count_references(table)
         if evidence.cases is not None:
             frequency, n_publications = self._add_cases(frequency, evidence.cases, graph)
-        self.profiles_ = Profiles(frequency, expected, _count_references(table), n_publications, known)
+            only_cases = (references == 0) & (n_publications > 0)
+            references[only_cases] = n_publications[only_cases]
+            expected[only_cases] = [
+                np.mean([len(evidence.cases.present[case]) for case in evidence.cases.of_disease(d)])
+                for d in np.flatnonzero(only_cases).tolist()
+            ]
+        self.profiles_ = Profiles(frequency, expected, references, n_publications, known)
         return self
 
     def _of_groups(

@@ -30,6 +30,7 @@ from ml.training.data import (
     patients_of,
     vocabulary_of,
 )
+from ml.training.diagnosed import publications_of, with_diagnoses
 from ml.training.local import with_local_findings
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence
@@ -69,8 +70,9 @@ def train(
 ) -> Trained:
     """Fit, export, check parity and write the bundle `out`; nothing is written when a step fails.
 
-    Cases of a diagnosis that is no candidate are left out. With `exclude_publications_of`, everything that rests on a
-    publication of those cases is left out too: annotation rows (see `ml.features.withhold`) and training cases.
+    Every diagnosis of a training case is a candidate, though nothing else may describe it. With
+    `exclude_publications_of`, everything that rests on a publication of those cases is left out: annotation rows (see
+    `ml.features.withhold`) and training cases.
 
     With `candidates` "cases", the list is closed: only the diseases of the cases stand in it, and what many cases teach
     joins the score (docs/adr/0019); "all" leaves that off, since most candidates have no case.
@@ -79,6 +81,7 @@ def train(
     started = time.perf_counter()
     say("reading knowledge")
     knowledge = read_knowledge(knowledge_folder)
+    excluded = publications_of(exclude_publications_of)
     records = [record for path in case_files for record in read_cases(path)]
     notes: dict[str, Any] = {"candidates": candidates}
     learned = None
@@ -94,14 +97,13 @@ def train(
         notes["diseases_left_out"] = closed.left_out
     else:
         knowledge = with_local_findings(knowledge, vocabulary_of(knowledge.terms), records)
+        knowledge = with_diagnoses(knowledge, records, excluded)
         vocabulary = vocabulary_of(knowledge.terms)
         table = annotation_table(knowledge, vocabulary)
         numbers = candidate_ids(knowledge, table.diseases)
-    excluded: frozenset[str] = frozenset()
     if exclude_publications_of:
         say("leaving out publications")
         held = load_cases(exclude_publications_of, vocabulary, numbers)
-        excluded = frozenset(p for publications in held.table.publications for p in publications)
         patients = patients_of(held.table, vocabulary.graph, table)
         table = withhold(table, excluded, patients)
         notes["excluded_publications"] = len(excluded)

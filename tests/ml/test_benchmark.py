@@ -102,7 +102,7 @@ def test_training_cases_make_strata_and_are_left_out_too(
 ) -> None:
     seen = packet("seen", "OMIM:100003", ["HP:0000220"], publication="PMID:503")
     raw, _ = run(small_model_with_cases, tmp_path, [seen, SEPTUM])
-    assert (raw["strata"]["1-4"]["n"], raw["n_training_cases"]) == (2, 3)
+    assert (raw["strata"]["1-4"]["n"], raw["n_training_cases"]) == (2, 4)
     _, with_case = run(small_model_with_cases, tmp_path, [seen])
     _, without = run(small_model_with_cases, tmp_path, [seen], "--leave-publication-out")
     assert dict(without[0]["ranking"])["OMIM:100003"] < dict(with_case[0]["ranking"])["OMIM:100003"]

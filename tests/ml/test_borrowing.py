@@ -14,7 +14,6 @@ from ml.knowledge.build import build_knowledge
 from ml.serving import Predictor
 from ml.serving.vocabulary import Vocabulary
 from ml.training.data import annotation_table, vocabulary_of
-from ml.training.names import series_of
 from ml.training.profiles import Evidence, ProfileEstimator
 from ml.training.train import train
 from tests.ml.packets import packet
@@ -57,22 +56,6 @@ def model(knowledge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "model"
     train(folder, knowledge)
     return folder
-
-
-@pytest.mark.parametrize(
-    ("name", "series"),
-    [
-        ("Retinitis pigmentosa 6", "retinitis pigmentosa"),
-        ("Spinocerebellar ataxia, autosomal recessive 17", "spinocerebellar ataxia autosomal recessive"),
-        ("Hemochromatosis, type 2A", "hemochromatosis"),
-        ("Glycogen storage disease IXc", "glycogen storage disease"),
-        ("Optic atrophy 10 with or without ataxia", "optic atrophy"),
-        ("Marfan syndrome", "marfan syndrome"),
-        ("CHARGE syndrome", "charge syndrome"),
-    ],
-)
-def test_a_series_is_the_name_without_its_number(name: str, series: str) -> None:
-    assert series_of(name) == series
 
 
 def test_names_become_rows_and_groups(table: AnnotationTable) -> None:

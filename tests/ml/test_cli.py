@@ -84,7 +84,7 @@ def test_failures_are_one_sentence_and_exit_code_1(
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
     useless = tmp_path / "useless.jsonl"
-    useless.write_text(json.dumps(packet("x", "OMIM:999999", ["HP:0000220"])))
+    useless.write_text(json.dumps(packet("x", "OMIM:999999", [])))
     out, report = str(tmp_path / "out"), str(tmp_path / "report.json")
     knowledge, model = str(small_knowledge), str(small_model)
     commands = {
