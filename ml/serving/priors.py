@@ -54,8 +54,8 @@ class Priors:
         self._arrays, self._texts, self._numbers = arrays, texts, numbers
         n = len(arrays[LITERATURE])
         self._logs = {LITERATURE: arrays[LITERATURE], PREVALENCE: arrays[PREVALENCE], UNIFORM: np.zeros(n)}
-        self._weight = float(arrays["prevalence_weight"])
-        self._share = arrays["per_100000"] / arrays["per_100000"].sum()
+        weight = np.exp(self._logs[PREVALENCE] - self._logs[PREVALENCE].max())
+        self._share = weight / weight.sum()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,7 +81,8 @@ class Priors:
         """A prior from the number of patients that a clinic diagnosed with each disease. Raises InvalidInput.
 
         The mean of a Dirichlet distribution: `CLINIC_STRENGTH` patients spread as the prevalence prior spreads them,
-        and the clinic's own. Ids may be any that means a disease; several of one disease are added up.
+        and the clinic's own. Few counts change little; without any it would be the prevalence prior. Ids may be any that
+        means a disease; several of one disease are added up.
         """
         issues = list(self._problems(counts))
         if issues:
@@ -90,7 +91,7 @@ class Priors:
         for identity, count in counts.items():
             seen[self._numbers[identity]] += count
         mix = (seen + CLINIC_STRENGTH * self._share) / (seen.sum() + CLINIC_STRENGTH)
-        return Prior(CLINIC, self._weight * np.log(mix))
+        return Prior(CLINIC, np.log(mix))
 
     def _problems(self, counts: Mapping[str, int]) -> Iterable[Issue]:
         if not counts:

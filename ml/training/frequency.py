@@ -30,13 +30,13 @@ CLASSES = {
 _KINDS = ("Point prevalence", "Prevalence at birth", "Annual incidence", "Lifetime Prevalence")
 _REGIONS = ("Worldwide", "Europe")
 # a common condition without a figure, people per 100,000: the median of the set's figures (docs/adr/0017)
-COMMON_DEFAULT = 500.0
+COMMON_DEFAULT = 440.0
 # a rare disease without a figure: RARE_DEFAULT * (1 + references) ** RARE_SLOPE, the line of least squares through the
 # logs of Orphanet's figures for 2,702 diseases of OMIM
 RARE_DEFAULT = 0.03
 RARE_SLOPE = 0.7
-# the log of a figure enters the score with this weight (docs/adr/0017)
-PREVALENCE_WEIGHT = 1.0
+# the log of a figure enters the score with this weight, chosen on simulated patients (docs/adr/0017)
+PREVALENCE_WEIGHT = 0.5
 _ASSUMED = "no figure was found; an assumption of Hoofbeat"
 
 

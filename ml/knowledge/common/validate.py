@@ -26,9 +26,9 @@ from ml.knowledge.sources import hpo_files
 
 MINIMUM_FINDINGS = 8
 MAXIMUM_FINDINGS = 40
-KINDS = ("point", "lifetime", "annual incidence")
+KINDS = ("point", "12-month", "lifetime", "annual incidence")
 # somebody can fall ill more than once a year
-MOST_PER_100000 = {"point": 1e5, "lifetime": 1e5, "annual incidence": 1e6}
+MOST_PER_100000 = {"annual incidence": 1e6}
 STATUSES = ("verified", "unverified")
 NO_REFERENCE = "none"
 _ONSET = "HP:0003674"
