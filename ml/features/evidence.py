@@ -42,10 +42,11 @@ class AnnotationTable:
 
     `disease` indexes `diseases`, `term` indexes `terms`; `aspect`, `frequency`, `onset`, `sex` and `references`
     index `texts` (references of one row are joined by ";"). `numerator` and `denominator` are -1 where the
-    frequency is not "n/m". `share` (0 to 1) is the part of the row's weight that is left after withholding one of its
-    several references (`ml.features.withhold`), and half of it where nobody has seen the statement in its source, which
-    `verified` 0 says; `origin` is OWN, EXACT, INEXACT or NAMED. Rows that are not the disease's own say what Orphanet's
-    disorder or a name has; they enter no count of references, onsets or expected findings.
+    frequency is not "n/m". `share` is the part of the row's weight that is left after withholding one of its several
+    references (`ml.features.withhold`), half of it where nobody has seen the statement in its source, which `verified`
+    0 says, and more than 1 where a row sums up many observations; `origin` is OWN, EXACT, INEXACT or NAMED. Rows that
+    are not the disease's own say what Orphanet's disorder or a name has; they enter no count of references, onsets or
+    expected findings.
     """
 
     diseases: tuple[str, ...]

@@ -81,8 +81,8 @@ class Priors:
         """A prior from the number of patients that a clinic diagnosed with each disease. Raises InvalidInput.
 
         The mean of a Dirichlet distribution: `CLINIC_STRENGTH` patients spread as the prevalence prior spreads them,
-        and the clinic's own. Few counts change little; without any it would be the prevalence prior. Ids may be any that
-        means a disease; several of one disease are added up.
+        and the clinic's own. Few counts change little; without any it would be the prevalence prior. Ids may be any
+        that means a disease; several of one disease are added up.
         """
         issues = list(self._problems(counts))
         if issues:

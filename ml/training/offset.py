@@ -107,10 +107,10 @@ class DiseaseOffset(TransformerMixin, BaseEstimator):
 
 
 def _onset_counts(table: AnnotationTable) -> FloatArray:
-    """Rows that name an onset, [diseases, N_AGES]; column 0, the unknown age, stays empty."""
+    """The weight of rows that name an onset, [diseases, N_AGES]; column 0, the unknown age, stays empty."""
     interval = np.array([ONSET_INTERVAL.get(term, 0) for term in table.terms] or [0])
     of_row = interval[table.columns["term"]] * (table.columns["negated"] == 0)
     counts = np.zeros((len(table.diseases), N_AGES))
-    np.add.at(counts, (table.columns["disease"], of_row), 1.0)
+    np.add.at(counts, (table.columns["disease"], of_row), table.columns["share"])
     counts[:, 0] = 0.0
     return counts
