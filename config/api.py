@@ -12,6 +12,7 @@ from apps.predictions.api.cases import CaseRead, Cases
 from apps.predictions.api.feedback import FeedbackList
 from apps.predictions.api.predictions import PredictionExplanation, PredictionRead, Predictions
 from apps.predictions.api.priors import CaseMixRead, Priors
+from apps.predictions.api.questions import AskNext
 from apps.registry.api import ModelRead, Models
 
 app_name = "api"
@@ -66,6 +67,7 @@ urlpatterns = [
     path("schema/", Schema.as_view(), name="schema"),
     path("docs/", Documentation.as_view(), name="docs"),
     path("predictions/", Predictions.as_view(), name="predictions"),
+    path("predictions/ask-next/", AskNext.as_view(), name="ask-next"),
     path("predictions/<uuid:prediction_id>/", PredictionRead.as_view(), name="prediction"),
     path(
         "predictions/<uuid:prediction_id>/explanation/<curie:disease_id>/",

@@ -91,6 +91,11 @@ def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
     return [f.term_id for f in rows if f.is_present], [f.term_id for f in rows if not f.is_present]
 
 
+def list_unknown(*, case: Case) -> list[tuple[str, str]]:
+    """(term id, label) of what was asked for in a case and could not be told, oldest first."""
+    return list(case.unknown_findings.values_list("term_id", "term__label"))
+
+
 def confirmed_cases() -> QuerySet[Case]:
     """Cases with a confirmed disease whose patient agrees to model training: what a retraining may learn from.
 

@@ -15,7 +15,15 @@ from apps.accounts.actors import Actor
 from apps.accounts.models import User
 from apps.accounts.selectors import list_colleagues
 from apps.audit.services import record_event
-from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome, Patient
+from apps.cases.models import (
+    Case,
+    CaseUserObjectPermission,
+    Consent,
+    Finding,
+    Outcome,
+    Patient,
+    UnknownFinding,
+)
 from apps.cases.selectors import get_case, list_cases
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
@@ -158,6 +166,7 @@ def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) 
     Finding.objects.update_or_create(
         case=case, term_id=term_id, defaults={"is_present": is_present, "recorded_by": actor.account()}
     )
+    case.unknown_findings.filter(term_id=term_id).delete()
     return _finding_changed(actor, case, "case.finding.set")
 
 
@@ -176,7 +185,28 @@ def set_findings(*, actor: Actor, case_id: UUID, states: Mapping[str, bool]) -> 
         unique_fields=["case", "term"],
         update_fields=["is_present", "recorded_by"],
     )
+    case.unknown_findings.filter(term_id__in=list(states)).delete()
     return _finding_changed(actor, case, "case.finding.set")
+
+
+@transaction.atomic
+def set_unknown(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
+    """Write down that a finding was asked for and could not be told. The term must exist. Idempotent."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    UnknownFinding.objects.bulk_create(
+        [UnknownFinding(case=case, term_id=term_id, recorded_by=actor.account())], ignore_conflicts=True
+    )
+    return _finding_changed(actor, case, "case.finding.unknown")
+
+
+@transaction.atomic
+def forget_unknown(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
+    """Let a finding be asked for again. Idempotent."""
+    actor.require(Capability.CASE_WRITE)
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    case.unknown_findings.filter(term_id=term_id).delete()
+    return _finding_changed(actor, case, "case.finding.ask_again")
 
 
 @transaction.atomic

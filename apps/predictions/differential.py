@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from apps.knowledge.models import Disease
-from apps.knowledge.selectors import names_of
+from apps.knowledge.selectors import labels_of, names_of
 from apps.predictions.models import Prediction
-from apps.predictions.output import prior_of
+from apps.predictions.output import named_in, prior_of
 from apps.predictions.services import Explained
 from apps.registry.selectors import released_at
 from ml.serving import Contribution, Explanation
@@ -72,6 +72,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Sufficiency:
+    """Whether the findings are enough, by code; `wanted` are (term id, label) of kinds of findings that would help."""
+
+    level: str
+    wanted: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two diseases that together explain more than any single one; the findings that each explains better."""
+
+    first: str
+    second: str
+    of_first: list[str]
+    of_second: list[str]
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class Differential:
     """A prediction as it is shown: the first ten lines, then the others."""
 
@@ -83,6 +102,8 @@ class Differential:
     knowledge: str
     is_calibrated: bool
     prior: str
+    sufficiency: Sufficiency | None
+    pairs: list[Pair]
 
     @property
     def n_findings(self) -> int:
@@ -119,6 +140,15 @@ class Reasons:
     neutral: list[Bar]
 
     @property
+    def nearest(self) -> list[tuple[tuple[str, ...], float, list[str]]]:
+        """Publications, similarity and labels of what is shared, of each nearest case."""
+        labels = self.explained.shared
+        return [
+            (case.publications, case.similarity, [labels[term_id] for term_id in case.shared])
+            for case in self.explanation.nearest_cases
+        ]
+
+    @property
     def sources(self) -> tuple[str, ...]:
         """The entries of the disease itself, in every database that has one."""
         return self.explained.ids
@@ -138,7 +168,28 @@ def differential_of(prediction: Prediction, diseases: dict[str, Disease]) -> Dif
         knowledge=prediction.model.knowledge_version.partition("+")[0],
         is_calibrated=bool(calibration.get("calibrated")),
         prior=prior_of(prediction),
+        sufficiency=_sufficiency(prediction),
+        pairs=_pairs(prediction, diseases),
     )
+
+
+def _sufficiency(prediction: Prediction) -> Sufficiency | None:
+    stored = prediction.output.get("sufficiency")
+    if stored is None:
+        return None
+    return Sufficiency(stored["level"], [(term_id, label) for term_id, label in stored["wanted"]])
+
+
+def _pairs(prediction: Prediction, diseases: dict[str, Disease]) -> list[Pair]:
+    stored = prediction.output.get("pairs") or []
+    ids = {term_id for pair in stored for explained in pair["explained"] for term_id in explained}
+    labels = labels_of(term_ids=list(ids)) if ids else {}
+    pairs = []
+    for pair in stored:
+        first, second = (diseases[i].name if i in diseases else i for i in pair["diseases"])
+        of_first, of_second = ([labels.get(i, i) for i in explained] for explained in pair["explained"])
+        pairs.append(Pair(first, second, of_first, of_second, pair["gain"]))
+    return pairs
 
 
 def _places(prediction: Prediction, candidates: list[Candidate]) -> list[Place]:
@@ -168,8 +219,12 @@ def past_of(
 
 
 def diseases_of(predictions: Iterable[tuple[Prediction, int]]) -> dict[str, Disease]:
-    """By one query, the diseases among the first `n` of each of several (prediction, n)."""
-    wanted = {disease_id for row, n in predictions for disease_id, _p in row.output["ranking"][:n]}
+    """By one query, the diseases among the first `n` of each of several (prediction, n), and all of a whole one."""
+    wanted = set()
+    for row, n in predictions:
+        wanted |= {disease_id for disease_id, _p in row.output["ranking"][:n]}
+        if n == len(row.output["ranking"]):
+            wanted |= named_in(row)
     return names_of(disease_ids=list(wanted))
 
 

@@ -4,11 +4,23 @@ from typing import Any
 
 from apps.predictions.models import Prediction
 from apps.predictions.priors import Choice
+from ml.serving import DiseasePair, Predictor, Query, Sufficiency
 from ml.serving import Prediction as EngineAnswer
 
 
-def output_of(answer: EngineAnswer, prior: Choice) -> dict[str, Any]:
-    """The `output` of a prediction: ids and numbers only; names are looked up when it is shown."""
+def ask_engine(
+    predictor: Predictor, query: Query, prior: Choice, listed: int
+) -> tuple[dict[str, Any], float]:
+    """(the `output` of a prediction, seconds): ids, codes and numbers; names are looked up when it is shown."""
+    chosen = prior.for_engine(predictor)
+    answer = predictor.predict(query, top=listed, prior=chosen)
+    output = _of_list(answer, prior)
+    output["sufficiency"] = _of_sufficiency(predictor.sufficiency(query))
+    output["pairs"] = [_of_pair(pair) for pair in predictor.pairs(query, prior=chosen)]
+    return output, answer.seconds
+
+
+def _of_list(answer: EngineAnswer, prior: Choice) -> dict[str, Any]:
     return {
         "ranking": [[ranked.id, ranked.probability] for ranked in answer.ranking],
         "prior": prior.as_json(),
@@ -19,7 +31,30 @@ def output_of(answer: EngineAnswer, prior: Choice) -> dict[str, Any]:
     }
 
 
+def _of_sufficiency(found: Sufficiency) -> dict[str, Any]:
+    return {
+        "level": found.level,
+        "detail": found.detail,
+        "wanted": [[wanted.term, wanted.label] for wanted in found.wanted],
+    }
+
+
+def _of_pair(pair: DiseasePair) -> dict[str, Any]:
+    return {
+        "diseases": [pair.first, pair.second],
+        "gain": pair.gain,
+        "explained": [list(pair.explained_by_first), list(pair.explained_by_second)],
+    }
+
+
 def prior_of(prediction: Prediction) -> str:
     """Name of the prior that a prediction was made with; the first ones had but one."""
     stored = prediction.output.get("prior")
     return str(stored["name"]) if stored else "literature"
+
+
+def named_in(prediction: Prediction) -> set[str]:
+    """Ids of the diseases that a prediction names beside its list: in groups and in pairs."""
+    output = prediction.output
+    members = {member for group in output.get("groups", ()) for member in group["members"]}
+    return members | {disease for pair in output.get("pairs", ()) for disease in pair["diseases"]}

@@ -80,6 +80,11 @@ def prior_choices(*, actor: Actor) -> tuple[tuple[str, ...], str]:
         return (), ""
 
 
+def usable_prior(*, actor: Actor, name: str) -> str | None:
+    """`name` if it can still be asked for, else None: a list on a page may be of a prior that the model has no more."""
+    return name if name in prior_choices(actor=actor)[0] else None
+
+
 def current_case_mix(*, actor: Actor) -> CaseMix | None:
     """The case mix of the actor's organisation that is in use."""
     return CaseMix.objects.filter(organisation_id=actor.scope).first()

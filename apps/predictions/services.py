@@ -25,7 +25,7 @@ from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
 from apps.knowledge.selectors import labels_of
 from apps.predictions.models import Feedback, Prediction
-from apps.predictions.output import output_of
+from apps.predictions.output import ask_engine
 from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
 from apps.registry.running import Running, predictor_of, running_model
@@ -39,12 +39,14 @@ LISTED = 100
 class Explained:
     """Why a disease has its place: what its findings add, and what its weight before any finding rests on.
 
-    `ids` are all that mean the disease; `prior` is a name; `n_own` counts the organisation's own patients with the
-    disease, where the prior is made of them.
+    `shared` are the labels of what the nearest cases share with the patient, by id; `ids` are all that mean the
+    disease; `prior` is a name; `n_own` counts the organisation's own patients with the disease, where the prior is
+    made of them.
     """
 
     prediction: Prediction
     explanation: Explanation
+    shared: Mapping[str, str]
     ids: tuple[str, ...]
     prior: str
     basis: PriorBasis
@@ -209,7 +211,7 @@ def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | N
     running = running_model()
     query = _resolve(running, findings)
     choice = chosen_prior(actor=actor, predictor=running.predictor, name=prior)
-    answer = running.predictor.predict(query, top=LISTED, prior=choice.for_engine(running.predictor))
+    output, seconds = ask_engine(running.predictor, query, choice, LISTED)
     prediction = Prediction(
         organisation_id=actor.organisation_id,
         case=case,
@@ -223,12 +225,12 @@ def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | N
             "age": findings.age or None,
             "sex": query.sex,
         },
-        output=output_of(answer, choice),
+        output=output,
         notices=[
             {"code": notice.code, "finding": notice.finding, "detail": notice.detail}
             for notice in query.notices
         ],
-        latency_ms=answer.seconds * 1000,
+        latency_ms=seconds * 1000,
     )
     prediction.save(force_insert=True)
     return prediction
@@ -260,6 +262,11 @@ def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> Explained:
     return Explained(
         prediction,
         explanation,
+        {
+            term_id: predictor.vocabulary.label(term_id)
+            for case in explanation.nearest_cases
+            for term_id in case.shared
+        },
         predictor.ids_of(explanation.disease_id),
         prior.name,
         # What is not counted in the clinic's own mix follows prevalence.

@@ -14,6 +14,8 @@ urlpatterns = [
     path("cases/<uuid:case_id>/note/", notes.ReadNotePage.as_view(), name="read-note"),
     path("cases/<uuid:case_id>/note/take/", notes.TakeFindings.as_view(), name="take-findings"),
     path("cases/<uuid:case_id>/predict/", consultation.Predict.as_view(), name="predict"),
+    path("cases/<uuid:case_id>/answer/", consultation.AnswerQuestion.as_view(), name="answer"),
+    path("cases/<uuid:case_id>/ask-again/", consultation.AskAgain.as_view(), name="ask-again"),
     path("cases/<uuid:case_id>/outcome/", outcome.RecordOutcome.as_view(), name="outcome"),
     path("predictions/<uuid:prediction_id>/", history.PastPrediction.as_view(), name="detail"),
     path(

@@ -21,6 +21,8 @@ pytestmark = pytest.mark.django_db
 BUDGETS = {
     "predict findings": 8,
     "predict a case": 12,
+    "ask next": 6,
+    "ask next of a case": 11,
     "list predictions": 7,
     "read a prediction": 7,
     "explain": 7,
@@ -60,6 +62,8 @@ def calls(
     return {
         "predict findings": lambda: client.post(PREDICTIONS, BODY),
         "predict a case": lambda: client.post(PREDICTIONS, {"case": str(cases[0].pk)}),
+        "ask next": lambda: client.post(f"{PREDICTIONS}ask-next/", BODY),
+        "ask next of a case": lambda: client.post(f"{PREDICTIONS}ask-next/", {"case": str(cases[0].pk)}),
         "list predictions": lambda: client.get(PREDICTIONS),
         "read a prediction": lambda: client.get(prediction),
         "explain": lambda: client.get(f"{prediction}explanation/{MARFAN}/"),

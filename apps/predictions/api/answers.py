@@ -11,7 +11,7 @@ from apps.knowledge.api import DiseaseReference, SourceReference, TermReference,
 from apps.knowledge.models import Disease
 from apps.knowledge.selectors import names_of
 from apps.predictions.models import Feedback, Prediction
-from apps.predictions.output import prior_of
+from apps.predictions.output import named_in, prior_of
 from apps.predictions.services import Explained
 from apps.registry.api import ModelReference
 
@@ -41,6 +41,28 @@ class GroupAnswer(serializers.Serializer):
     )
     members = DiseaseReference(many=True, help_text=_("best first; also those that are not listed"))
     probability = serializers.FloatField(help_text=_("of all members together"))
+
+
+class SufficiencyAnswer(serializers.Serializer):
+    """Whether the findings are enough to rank by."""
+
+    level = serializers.ChoiceField(
+        ["sufficient", "few", "general", "outside", "none"],
+        help_text=_("outside: no disease of the model explains the findings well"),
+    )
+    detail = serializers.CharField(help_text=_("the same in a sentence"))
+    wanted = TermReference(many=True, help_text=_("kinds of findings that would help, most telling first"))
+
+
+class PairAnswer(serializers.Serializer):
+    """Two diseases that together explain the findings better than any single one."""
+
+    diseases = DiseaseReference(many=True, help_text=_("two, the more probable first"))
+    gain = serializers.FloatField(help_text=_("over the best single disease, natural logarithm units"))
+    explained = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text=_("by place of the disease, the findings that it explains better than the other"),
+    )
 
 
 class NoticeAnswer(serializers.Serializer):
@@ -119,10 +141,31 @@ class PredictionAnswer(PredictionSummary):
     """A prediction with its whole ranking."""
 
     groups = serializers.SerializerMethodField(help_text=_("in order of their best member"))
+    sufficiency = serializers.SerializerMethodField(
+        help_text=_("null for predictions made before it was worked out")
+    )
+    pairs = serializers.SerializerMethodField(
+        help_text=_("best first; empty where one disease explains enough")
+    )
     advice = serializers.SerializerMethodField(help_text=_("to be shown beside the result"))
 
     class Meta(PredictionSummary.Meta):
-        fields = (*PredictionSummary.Meta.fields, "groups", "advice")
+        fields = (*PredictionSummary.Meta.fields, "groups", "sufficiency", "pairs", "advice")
+
+    @extend_schema_field(SufficiencyAnswer(allow_null=True))
+    def get_sufficiency(self, prediction: Prediction) -> dict[str, Any] | None:
+        found = prediction.output.get("sufficiency")
+        if found is None:
+            return None
+        return found | {"wanted": [{"id": term_id, "label": label} for term_id, label in found["wanted"]]}
+
+    @extend_schema_field(PairAnswer(many=True))
+    def get_pairs(self, prediction: Prediction) -> list[dict[str, Any]]:
+        known: Mapping[str, Disease] = self.context["diseases"]
+        return [
+            pair | {"diseases": [{"id": member, "name": _name(known, member)} for member in pair["diseases"]]}
+            for pair in prediction.output.get("pairs", ())
+        ]
 
     @extend_schema_field(GroupAnswer(many=True))
     def get_groups(self, prediction: Prediction) -> list[dict[str, Any]]:
@@ -176,6 +219,14 @@ class BasisAnswer(serializers.Serializer):
     )
 
 
+class SimilarCaseAnswer(serializers.Serializer):
+    """A published patient with this disease."""
+
+    publications = SourceReference(many=True)
+    similarity = serializers.FloatField(help_text=_("0 to 1: information of the findings that both have"))
+    shared = TermReference(many=True, help_text=_("the most specific findings that both have"))
+
+
 class ExplanationAnswer(serializers.Serializer):
     """Why a disease has its place: `base` and the weights of all contributions add up to `score`."""
 
@@ -188,6 +239,9 @@ class ExplanationAnswer(serializers.Serializer):
     basis = BasisAnswer(help_text=_("what the prior takes for this disease"))
     contributions = ContributionAnswer(many=True, help_text=_("what speaks most for it first"))
     expected_not_asked = ExpectedAnswer(many=True)
+    nearest_cases = SimilarCaseAnswer(
+        many=True, help_text=_("most similar first; empty for models that learned from no cases")
+    )
     advice = serializers.CharField()
 
 
@@ -270,6 +324,14 @@ def explanation_answer(explained: Explained) -> dict[str, Any]:
             }
             for expected in explanation.expected_not_asked
         ],
+        "nearest_cases": [
+            {
+                "publications": sources(case.publications),
+                "similarity": case.similarity,
+                "shared": [{"id": term_id, "label": explained.shared[term_id]} for term_id in case.shared],
+            }
+            for case in explanation.nearest_cases
+        ],
         "advice": ADVICE,
     }
 
@@ -277,12 +339,8 @@ def explanation_answer(explained: Explained) -> dict[str, Any]:
 def _context(predictions: Iterable[Prediction], ranks: int) -> dict[str, Any]:
     ids = {row[0] for prediction in predictions for row in prediction.output["ranking"][:ranks]}
     if ranks > LISTED_RANKS:
-        ids |= {
-            member
-            for prediction in predictions
-            for group in prediction.output.get("groups", ())
-            for member in group["members"]
-        }
+        for prediction in predictions:
+            ids |= named_in(prediction)
     return {"diseases": names_of(disease_ids=list(ids)), "ranks": ranks}
 
 

@@ -13,15 +13,16 @@ from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.selectors import list_colleagues, people_of
 from apps.cases.forms import colleague_choices, look_up_finding
 from apps.cases.models import Case
-from apps.cases.selectors import consents_of, get_case, list_care_team
-from apps.cases.services import read_cases, remove_finding, set_finding
+from apps.cases.selectors import consents_of, get_case, list_care_team, list_unknown
+from apps.cases.services import forget_unknown, read_cases, remove_finding, set_finding
 from apps.core.capabilities import Capability
-from apps.core.problems import FieldError
+from apps.core.problems import FieldError, InvalidInput
 from apps.knowledge.selectors import labels_of, resolve_terms
 from apps.predictions.differential import TOP, differential_of, diseases_of, past_of, reasons_of
 from apps.predictions.models import Prediction
 from apps.predictions.output import prior_of
-from apps.predictions.priors import prior_choices
+from apps.predictions.priors import prior_choices, usable_prior
+from apps.predictions.questions import UNKNOWN, answer_question, questions_beside_list
 from apps.predictions.selectors import list_predictions
 from apps.predictions.services import explain, is_outdated, predict_case
 
@@ -45,6 +46,18 @@ def differential_context(view: CapabilityRequired, case: Case, past: list[Predic
         "priors": names,
         "default_prior": usual,
         "prior": prior_of(past[0]) if past else "",
+    } | (questions_context(view, case, prior_of(past[0])) if past else {})
+
+
+def questions_context(view: CapabilityRequired, case: Case, prior: str) -> dict[str, Any]:
+    """What to ask next in a case as it stands, and what was asked for in vain."""
+    unknown = list_unknown(case=case)
+    return {
+        "prior": prior,
+        "questions": questions_beside_list(
+            actor=view.actor, case=case, prior=prior, unknown=[term_id for term_id, _label in unknown]
+        ),
+        "unknown": unknown,
     }
 
 
@@ -151,9 +164,7 @@ class Predict(CapabilityRequired, View):
 
     @transaction.atomic
     def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        wanted = request.POST.get("prior", "")
-        # The list on the page may be of a prior that the model of today no longer has.
-        prior = wanted if wanted in prior_choices(actor=self.actor)[0] else None
+        prior = usable_prior(actor=self.actor, name=request.POST.get("prior", ""))
         predict_case(actor=self.actor, case_id=case_id, prior=prior)
         if not request.htmx:  # type: ignore[attr-defined]
             return redirect("predictions:consultation", case_id)
@@ -163,6 +174,56 @@ class Predict(CapabilityRequired, View):
             "is_new": True,
         }
         return render(request, "consultation/predicted.html", context)
+
+
+class AnswerQuestion(CapabilityRequired, View):
+    """Records the answer to a question; after yes and no it shows the new list, after "not known" other questions."""
+
+    capability = Capability.PREDICTION_CREATE
+    http_method_names = ["post"]
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        term_id, answer = request.POST.get("finding", ""), request.POST.get("answer", "")
+        known = resolve_terms(term_ids=[term_id])
+        if term_id not in known:
+            raise InvalidInput([FieldError("findings", "unknown_finding", "", term_id[:40])])
+        prior = usable_prior(actor=self.actor, name=request.POST.get("prior", ""))
+        answer_question(
+            actor=self.actor, case_id=case_id, term_id=known[term_id].pk, answer=answer, prior=prior
+        )
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect("predictions:consultation", case_id)
+        case = get_case(actor=self.actor, case_id=case_id)
+        past = past_predictions(self, case)
+        context: dict[str, Any] = {"answered": True, "saved_at": timezone.now(), "case": case}
+        if answer == UNKNOWN:
+            asked = questions_context(self, case, prior_of(past[0]) if past else "")
+            response = render(request, "consultation/unknown_saved.html", context | asked)
+            response["HX-Reswap"] = "none"  # the list stays; the parts name their places
+            return response
+        context |= differential_context(self, case, past) | {
+            "consents": consents_of(patient_id=case.patient_id)
+        }
+        return render(request, "consultation/answered.html", context)
+
+
+class AskAgain(CapabilityRequired, View):
+    """Takes a finding off those that were asked for in vain."""
+
+    capability = Capability.CASE_WRITE
+    http_method_names = ["post"]
+
+    @transaction.atomic
+    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
+        case = forget_unknown(actor=self.actor, case_id=case_id, term_id=request.POST.get("finding", "")[:20])
+        if not request.htmx:  # type: ignore[attr-defined]
+            return redirect("predictions:consultation", case_id)
+        past = past_predictions(self, case, 1)
+        context = {"answered": True, "saved_at": timezone.now(), "case": case} | questions_context(
+            self, case, prior_of(past[0]) if past else ""
+        )
+        return render(request, "consultation/unknown_saved.html", context)
 
 
 class DiseaseReasons(CapabilityRequired, View):
