@@ -9,7 +9,7 @@ from scipy.special import softmax
 from sklearn.base import clone
 
 from ml.features.cases import CaseTable
-from ml.features.encode import SEXES, encode_patient
+from ml.features.encode import SEXES
 from ml.features.evidence import IntArray
 from ml.features.findings import scored_findings
 from ml.features.withhold import Patients, withhold, withhold_one_each
@@ -37,11 +37,8 @@ class Scored:
 
 def score_raw(predictor: Predictor, cases: CaseTable, prior: str | None = None) -> Iterator[Scored]:
     """Through the served graph, as any patient."""
-    n_terms = len(predictor.vocabulary.graph)
     for case in range(len(cases)):
-        row = encode_patient(
-            cases.present[case], cases.absent[case], cases.age_years[case], cases.sex[case], n_terms
-        )
+        (row,) = cases.take([case]).encode(len(predictor.vocabulary.graph))
         scores, probability = predictor.run_row(row, "score", "probability", prior=prior)
         yield Scored(case, scores, probability)
 

@@ -21,6 +21,7 @@ from ml.serving.priors import DEFAULT, LITERATURE
 from ml.training.data import LoadedCases, load_cases, patients_of
 from ml.training.parameters import new_ranker
 from ml.training.profiles import Evidence
+from ml.training.train import OF_CASES
 
 PROTOCOLS = ("raw", "leave-publication-out", "fair")
 _LISTED = 100
@@ -59,6 +60,8 @@ def benchmark(
     """
     started = time.perf_counter()
     predictor = Predictor.load(model)
+    if protocol != "raw" and predictor.manifest.raw["model"]["candidates"] == OF_CASES:
+        raise CaseFileError("a closed list rests on its cases, not on publications: only raw can be measured")
     numbers = predictor.numbers
     loaded = load_cases(case_files, predictor.vocabulary, numbers)
     for error in loaded.errors:
