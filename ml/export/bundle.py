@@ -143,6 +143,7 @@ def _priors(ranker: PhenotypeRanker, knowledge: Knowledge) -> bytes:
             "assumed": np.array([basis.assumed for basis in found.basis]),
             "n_references": n_references.astype(np.int32),
         }
+        | ({} if ranker.learned_ is None else {"n_cases": ranker.learned_.n_cases_})
         | arrays,
         texts,
     )

@@ -107,6 +107,10 @@ class Priors:
 
     def basis(self, disease: int, name: str) -> PriorBasis:
         """What a disease's weight rests on, for a named prior."""
+        if name == LITERATURE and "n_cases" in self._arrays:
+            # a closed list's default is the mix of its cases (docs/adr/0019)
+            n = int(self._arrays["n_cases"][disease])
+            return PriorBasis(f"{n} cases", "cases", "the cases that the model learned from", None, False)
         if name == LITERATURE:
             n = int(self._arrays["n_references"][disease])
             text = f"{n} publication" + ("s" if n != 1 else "")

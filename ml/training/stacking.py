@@ -24,8 +24,8 @@ class LearnedScore(BaseEstimator):
     a and b (at least 0) make the diagnoses of held-out cases most probable: inner folds, stratified by disease, keep
     the cases of one publication or group together. Two parameters on all held-out cases are also what calibrates the
     probabilities, softmax(score). Attributes after fit: `weights_` (a, b); `classifier_`, fitted on all cases;
-    `log_mix_` [diseases], the log share of each disease, the prior that the score rests on; `ece_` of the held-out
-    cases.
+    `n_cases_` and `log_mix_` [diseases], the number and the log share of each disease's cases, the prior that the score
+    rests on; `ece_` of the held-out cases.
     """
 
     def __init__(
@@ -53,8 +53,8 @@ class LearnedScore(BaseEstimator):
             probability.max(axis=1), probability.argmax(axis=1) == X.disease
         )
         self.classifier_ = clone(classifier).fit(X, n_diseases=n_diseases)
-        share = np.bincount(X.disease, minlength=n_diseases)
-        self.log_mix_ = np.log(share / share.sum())
+        self.n_cases_ = np.bincount(X.disease, minlength=n_diseases)
+        self.log_mix_ = np.log(self.n_cases_ / len(X))
         return self
 
     def combine(self, z: FloatArray, s: FloatArray) -> FloatArray:

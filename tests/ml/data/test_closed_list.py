@@ -100,6 +100,7 @@ def test_another_prior_shifts_the_odds_by_its_own(predictor: Predictor) -> None:
     mix = predictor.clinic_prior({"OMIM:100001": 1, "OMIM:100003": 1_000_000})
     assert predictor.predict(query).ranking[0].id == "OMIM:100001"
     assert predictor.predict(query, prior=mix).ranking[0].id == "OMIM:100003"
+    assert predictor.prior_basis("OMIM:100001").value == "30 cases"
 
 
 def test_the_same_cases_give_the_same_bytes(
@@ -107,6 +108,20 @@ def test_the_same_cases_give_the_same_bytes(
 ) -> None:
     again = trained(tmp_path / "again", small_knowledge, cases)
     assert again.manifest.artefact_hash == predictor.manifest.artefact_hash
+
+
+def test_the_common_benchmark_knows_protocol_raw_only(
+    tmp_path: Path, small_knowledge: Path, cases: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, report = tmp_path / "model", tmp_path / "report.json"
+    trained(model, small_knowledge, cases)
+    command = ["benchmark", "--model", str(model), "--cases", str(cases), "--report", str(report)]
+    assert main(command) == 0
+    found = json.loads(report.read_text())
+    assert (found["n"], found["n_unknown_disease"]) == (90, 2)
+    assert found["top1"] > 0.7  # the cases that it learned from
+    assert main([*command, "--leave-publication-out"]) == 1
+    assert "only raw can be measured" in capsys.readouterr().err
 
 
 def test_a_list_of_one_disease_is_no_list(
