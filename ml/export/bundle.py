@@ -138,7 +138,6 @@ def _priors(ranker: PhenotypeRanker, knowledge: Knowledge) -> bytes:
         {
             LITERATURE: ranker.offset_.literature_,
             PREVALENCE: PREVALENCE_WEIGHT * np.log(found.per_100000),
-            "prevalence_weight": np.array(PREVALENCE_WEIGHT),
             "per_100000": found.per_100000,
             "assumed": np.array([basis.assumed for basis in found.basis]),
             "n_references": n_references.astype(np.int32),

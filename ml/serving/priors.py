@@ -30,9 +30,9 @@ class PriorBasis:
     """What a disease's weight rests on.
 
     `value` as published ("1-5 / 10 000") or counted ("14 publications"), `kind` (point prevalence, annual incidence,
-    lifetime prevalence, ... or publications), `source`. `per_100000` is the figure that the weight was made of, people
-    per 100,000; None where it is no frequency. `assumed` is True where no figure was found and a default stands in
-    (docs/adr/0017).
+    lifetime prevalence, ... or publications), `source`. `per_100000` is the figure that the weight was made of: new
+    patients per 100,000 people a year, after the conversions of docs/adr/0017; None where it is no frequency. `assumed`
+    is True where no figure was found and a default stands in.
     """
 
     value: str

@@ -1,9 +1,9 @@
-"""How many people per 100,000 have a disease, as far as anybody says so: what the prevalence prior is made of.
+"""How many people per 100,000 come down with a disease in a year: what the prevalence prior is made of.
 
-Figures are made comparable by one convention (docs/adr/0017): people who have or get the disease within a year. A
-point prevalence and an annual incidence are taken as they are, a birth prevalence as a point prevalence, a lifetime
-prevalence is divided by `LIFETIME_YEARS`. Where no figure is known a default stands in, which is an assumption and
-marked so.
+A diagnosis is asked for when an illness is new, so figures are made comparable by one convention (docs/adr/0017): new
+patients a year. An annual incidence is taken as it is, a point or 12-month prevalence is divided by `DURATION_YEARS`,
+a lifetime or birth prevalence by `LIFETIME_YEARS`. Where no figure is known a default stands in, which is an assumption
+and marked so.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,6 +18,17 @@ from ml.knowledge.model import Disorder, Prevalence
 from ml.serving.priors import PriorBasis
 
 LIFETIME_YEARS = 80.0
+# how long an illness lasts that is counted by how many have it; an assumption
+DURATION_YEARS = 10.0
+_YEARS = {
+    "lifetime": LIFETIME_YEARS,
+    "lifetime prevalence": LIFETIME_YEARS,
+    "prevalence at birth": LIFETIME_YEARS,
+    "point": DURATION_YEARS,
+    "point prevalence": DURATION_YEARS,
+    "12-month": DURATION_YEARS,
+    "annual incidence": 1.0,
+}
 # Orphanet's classes, people per 100,000: geometric middle of each; the open ones half a decade from their bound
 CLASSES = {
     ">1 / 1000": 316.0,
@@ -29,12 +40,12 @@ CLASSES = {
 }
 _KINDS = ("Point prevalence", "Prevalence at birth", "Annual incidence", "Lifetime Prevalence")
 _REGIONS = ("Worldwide", "Europe")
-# a common condition without a figure, people per 100,000: the median of the set's figures (docs/adr/0017)
-COMMON_DEFAULT = 440.0
+# a common condition without a figure, new patients per 100,000 a year: the median of the set's figures (docs/adr/0017)
+COMMON_DEFAULT = 110.0
 # a rare disease without a figure: RARE_DEFAULT * (1 + references) ** RARE_SLOPE, the line of least squares through the
 # logs of Orphanet's figures for 2,702 diseases of OMIM
-RARE_DEFAULT = 0.03
-RARE_SLOPE = 0.7
+RARE_DEFAULT = 0.0034
+RARE_SLOPE = 0.57
 # the log of a figure enters the score with this weight, chosen on simulated patients (docs/adr/0017)
 PREVALENCE_WEIGHT = 0.5
 _ASSUMED = "no figure was found; an assumption of Hoofbeat"
@@ -69,7 +80,7 @@ def frequencies(knowledge: Knowledge, diseases: Sequence[str], n_references: Flo
 def _of_common(disease: CommonDisease) -> PriorBasis | None:
     if disease.per_100000 is None:
         return None
-    figure = disease.per_100000 / (LIFETIME_YEARS if disease.prevalence_kind == "lifetime" else 1.0)
+    figure = disease.per_100000 / _YEARS[disease.prevalence_kind]
     return PriorBasis(
         disease.prevalence, disease.prevalence_kind, disease.prevalence_reference, figure, False
     )
@@ -81,9 +92,7 @@ def _of_orphanet(disorders: Iterable[Disorder]) -> PriorBasis | None:
     if not stated:
         return None
     best, disorder = min(stated, key=lambda item: (*_preference(item[0]), item[1]))
-    figure = CLASSES[best.value_class]
-    if best.kind == "Lifetime Prevalence":
-        figure /= LIFETIME_YEARS
+    figure = CLASSES[best.value_class] / _YEARS[best.kind.lower()]
     source = f"{disorder}, {best.region or 'no region'}: {best.source}"
     return PriorBasis(best.value_class, best.kind.lower(), source, figure, False)
 
