@@ -212,7 +212,9 @@ class BasisAnswer(serializers.Serializer):
     value = serializers.CharField(help_text=_("as published or counted; empty where nothing was found"))
     kind = serializers.CharField(help_text=_("point prevalence, annual incidence, publications ..."))
     source = serializers.CharField()  # type: ignore[assignment]
-    per_100000 = serializers.FloatField(allow_null=True, help_text=_("people, as the prior takes it"))
+    per_100000 = serializers.FloatField(
+        allow_null=True, help_text=_("new patients in 100,000 people a year, as the prior takes it")
+    )
     assumed = serializers.BooleanField(help_text=_("no figure was found and a default stands in"))
     own_patients = serializers.IntegerField(
         allow_null=True, help_text=_("in the case mix of your organisation, for the prior `clinic`")

@@ -21,6 +21,7 @@ def _kind(kind: str) -> str:
         "point prevalence": _("point prevalence"),
         "prevalence at birth": _("prevalence at birth"),
         "annual incidence": _("annual incidence"),
+        "12-month": _("12-month prevalence"),
         "lifetime": _("lifetime prevalence"),
         "lifetime prevalence": _("lifetime prevalence"),
     }.get(kind, kind)
@@ -49,12 +50,14 @@ def basis_words(explained: Explained) -> str:
         parts.append(_("The same weight as every other disease."))
     elif basis.assumed:
         parts.append(
-            _("No figure of its frequency was found; about %(figure)s in 100,000 people is assumed.")
+            _(
+                "No figure of its frequency was found; %(figure)s new patients a year in 100,000 people are assumed."
+            )
             % {"figure": _figure(basis.per_100000)}
         )
     else:
         parts.append(
-            _("%(kind)s as published: %(value)s; taken as %(figure)s in 100,000 people.")
+            _("%(kind)s as published: %(value)s; taken as %(figure)s new patients a year in 100,000 people.")
             % {
                 "kind": _kind(basis.kind).capitalize(),
                 "value": basis.value,
