@@ -43,13 +43,22 @@ def test_the_formats_are_those_promised(small_model: Path, tmp_path: Path) -> No
     assert report["strata"]["0"]["n"] == 2
     assert report["strata"]["5+"] == {"n": 0} | dict.fromkeys(
         ("top1", "top3", "top5", "top10", "mrr", "macro_top10")
-    )
+    ) | {"intervals_95": {}}
     first = predictions[0]
     assert first.keys() == {"id", "truth", "rank", "ranking"}
     assert (first["id"], first["truth"], first["rank"]) == ("lens", "OMIM:100003", 1.0)
     assert first["ranking"][0][0] == "OMIM:100003"
     assert len(first["ranking"]) == 5  # all candidates, as there are fewer than 100
     assert sum(probability for _, probability in first["ranking"]) == pytest.approx(1.0)
+
+
+def test_strata_can_be_those_of_another_model(
+    small_model: Path, small_model_with_cases: Path, tmp_path: Path
+) -> None:
+    report, _ = run(small_model, tmp_path, [LENS, SEPTUM], "--strata-of", str(small_model_with_cases))
+    assert report["n_training_cases"] == 0
+    assert report["strata"]["1-4"]["n"] == 2
+    assert report["strata"]["1-4"]["intervals_95"]["top1"] == [1.0, 1.0]
 
 
 def test_what_cannot_be_scored_is_reported_and_the_rest_goes_on(
