@@ -19,9 +19,9 @@ COLUMNS = (
     "disease", "term", "aspect", "negated", "frequency", "numerator", "denominator", "onset", "sex", "references",
     "share", "origin", "verified",
 )  # fmt: skip
-# where a row comes from: the disease's own annotations, an Orphanet disorder that is the same or a related one, or the
-# name of the disease
-OWN, EXACT, INEXACT, NAMED = range(4)
+# where a row comes from: the disease's own annotations, an Orphanet disorder that is the same or a related one, the
+# name of the disease, or an Orphanet disorder of the same gene
+OWN, EXACT, INEXACT, NAMED, ALLELIC = range(5)
 # stands as the frequency of what a name says
 FROM_NAME = "from the name"
 # why diseases stand in one group: under one Orphanet disorder, in one series of names, by one gene
@@ -44,9 +44,9 @@ class AnnotationTable:
     index `texts` (references of one row are joined by ";"). `numerator` and `denominator` are -1 where the
     frequency is not "n/m". `share` is the part of the row's weight that is left after withholding one of its several
     references (`ml.features.withhold`), half of it where nobody has seen the statement in its source, which `verified`
-    0 says, and more than 1 where a row sums up many observations; `origin` is OWN, EXACT, INEXACT or NAMED. Rows that
-    are not the disease's own say what Orphanet's disorder or a name has; they enter no count of references, onsets or
-    expected findings.
+    0 says, and more than 1 where a row sums up many observations; `origin` is OWN, EXACT, INEXACT, NAMED or ALLELIC.
+    Rows that are not the disease's own say what Orphanet's disorder or a name has; they enter no count of references,
+    onsets or expected findings.
     """
 
     diseases: tuple[str, ...]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ml.features.evidence import (
+    ALLELIC,
     EXACT,
     FREQUENCY_CLASSES,
     FROM_NAME,
@@ -17,11 +18,18 @@ from ml.features.evidence import (
     SiblingGroup,
 )
 from ml.knowledge import Knowledge
+from ml.knowledge.model import Disorder
 from ml.knowledge.series import series_of
 from ml.serving.vocabulary import Vocabulary
 from ml.training.candidates import candidate_ids
 from ml.training.names import NameReader
-from ml.training.orphanet import Matches, match_disorders, sibling_groups
+from ml.training.orphanet import (
+    Matches,
+    annotated_disorders,
+    match_by_name,
+    match_disorders,
+    sibling_groups,
+)
 
 MOST_IN_A_GROUP = 400
 
@@ -45,8 +53,13 @@ class Borrowed(NamedTuple):
 
 def borrow(knowledge: Knowledge, vocabulary: Vocabulary, candidates: Sequence[str]) -> Borrowed:
     """All that the candidates borrow, in a fixed order."""
-    matches = match_disorders(knowledge, candidates)
-    rows = _of_disorders(knowledge, matches) + _of_names(knowledge, matches, candidates)
+    if knowledge.disorders:
+        disorders = knowledge.disorders
+        matches = match_disorders(knowledge, candidates)
+    else:
+        disorders = annotated_disorders(knowledge)
+        matches = match_by_name(knowledge, disorders, candidates)
+    rows = _of_disorders(disorders, matches) + _of_names(knowledge, matches, candidates)
     current = (row._replace(term=vocabulary.current(row.term) or "") for row in rows)
     usable = (row for row in current if row.term and vocabulary.is_phenotype(row.term))
     groups = (
@@ -55,14 +68,15 @@ def borrow(knowledge: Knowledge, vocabulary: Vocabulary, candidates: Sequence[st
     return Borrowed(tuple(dict.fromkeys(usable)), groups)
 
 
-def _of_disorders(knowledge: Knowledge, matches: Matches) -> list[BorrowedRow]:
-    disorders = {disorder.id: disorder for disorder in knowledge.disorders}
+def _of_disorders(disorders: Iterable[Disorder], matches: Matches) -> list[BorrowedRow]:
+    by_id = {disorder.id: disorder for disorder in disorders}
+    kinds = ((EXACT, matches.exact), (INEXACT, matches.inexact), (ALLELIC, matches.allelic))
     return [
         BorrowedRow(candidate, phenotype.hpo_id, phenotype.frequency, identity, origin)
-        for origin, kind in ((EXACT, matches.exact), (INEXACT, matches.inexact))
+        for origin, kind in kinds
         for candidate, identities in kind.items()
         for identity in identities
-        for phenotype in disorders[identity].phenotypes
+        for phenotype in by_id[identity].phenotypes
         if FREQUENCY_CLASSES[phenotype.frequency] > 0
     ]
 
@@ -73,7 +87,7 @@ def _of_names(knowledge: Knowledge, matches: Matches, candidates: Sequence[str])
     of_disorder = {disorder.id: (disorder.name, *disorder.synonyms) for disorder in knowledge.disorders}
     rows = _named(((c, c, names[c] + of_disorder.get(c, ())) for c in candidates), NAMED, read)
     for origin, kind in ((NAMED, matches.exact), (INEXACT, matches.inexact)):
-        rows += _named(((c, o, of_disorder[o]) for c, ids in kind.items() for o in ids), origin, read)
+        rows += _named(((c, o, of_disorder.get(o, ())) for c, ids in kind.items() for o in ids), origin, read)
     return rows
 
 

@@ -1,20 +1,69 @@
 """Which candidates Orphanet's disorders describe, and which candidates stand under one disorder."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from ml.features.evidence import SiblingGroup
+from ml.features.evidence import FREQUENCY_CLASSES, SiblingGroup
 from ml.knowledge import Knowledge
+from ml.knowledge.merging import database_of
+from ml.knowledge.model import Disorder, DisorderPhenotype
+from ml.knowledge.series import series_name
 
 MOST_SIBLINGS = 300
+# a gene of more disorders says too little about any of them
+MOST_ALLELIC = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Candidate -> ORPHA ids: `exact` for the same disease, `inexact` for a broader, narrower or undecided one."""
+    """Candidate -> ORPHA ids: `exact` for the same disease, `inexact` for a broader, narrower or undecided one.
+
+    `allelic`: of the same gene, for candidates that nothing else matches.
+    """
 
     exact: Mapping[str, tuple[str, ...]]
     inexact: Mapping[str, tuple[str, ...]]
+    allelic: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def annotated_disorders(knowledge: Knowledge) -> tuple[Disorder, ...]:
+    """Orphanet's entries as HPO's annotations describe them: they stand in where its own records are not loaded."""
+    names = {d.id: d.name for d in knowledge.diseases if database_of(d.id) == "ORPHA"}
+    rows: dict[str, set[DisorderPhenotype]] = {}
+    for row in knowledge.annotations:
+        if row.disease_id in names and row.frequency in FREQUENCY_CLASSES and not row.negated:
+            rows.setdefault(row.disease_id, set()).add(DisorderPhenotype(row.hpo_id, row.frequency))
+    return tuple(
+        Disorder(identity, names[identity], "", phenotypes=tuple(sorted(found)))
+        for identity, found in sorted(rows.items())
+    )
+
+
+def match_by_name(knowledge: Knowledge, disorders: Iterable[Disorder], candidates: Sequence[str]) -> Matches:
+    """Match without references: `exact` by equal names, `inexact` by the name of the candidate's series."""
+    by_name = {_plain(disorder.name): disorder.id for disorder in disorders}
+    genes: dict[str, set[str]] = {}
+    disorders_of: dict[str, set[str]] = {}
+    for row in knowledge.genes:
+        genes.setdefault(row.disease_id, set()).add(row.gene_symbol)
+        if row.disease_id in by_name.values():
+            disorders_of.setdefault(row.gene_symbol, set()).add(row.disease_id)
+    names = {disease.id: disease.name for disease in knowledge.diseases}
+    exact, inexact, allelic = {}, {}, {}
+    for candidate in candidates:
+        alleles = {d for gene in genes.get(candidate, ()) for d in disorders_of.get(gene, ())}
+        if (same := by_name.get(_plain(names[candidate]))) not in (None, candidate):
+            exact[candidate] = (same,)
+        elif broader := by_name.get(_plain(series_name(names[candidate]))):
+            inexact[candidate] = (broader,)
+        elif alleles and len(alleles) <= MOST_ALLELIC:
+            allelic[candidate] = tuple(sorted(alleles))
+    return Matches(exact, inexact, allelic)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^\w]+", " ", name.casefold()).strip()
 
 
 def match_disorders(knowledge: Knowledge, candidates: Sequence[str]) -> Matches:

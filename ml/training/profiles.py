@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import (
+    ALLELIC,
     DISORDER,
     EXACT,
     GENE,
@@ -69,19 +70,19 @@ class ProfileEstimator(BaseEstimator):
     have and lack the finding. Rows marked NOT say that the finding is no feature of the disease: they give no
     positive evidence.
 
-    G takes the place of F, the largest of F and of what is borrowed: named_share * what the name says, exact_share
-    and inexact_share * what an Orphanet disorder says, and for each kind of group (Orphanet's siblings, a series of
-    names, a gene) its share * s / (s + own annotated terms) * mean of F over the group's others, with
-    s = sibling_strength: sparse descriptions borrow most (docs/adr/0013, 0014). Attributes after fit: `profiles_`, and
-    `own_`, F before anything is borrowed or counted.
+    G takes the place of F, the largest of F and of what is borrowed: named_share * what the name says, exact_share,
+    inexact_share and allelic_share * what an Orphanet disorder says, and for each kind of group (Orphanet's
+    siblings, a series of names, a gene) its share * s / (s + own annotated terms) * mean of F over the group's others,
+    with s = sibling_strength: sparse descriptions borrow most (docs/adr/0013, 0014). Attributes after fit: `profiles_`,
+    and `own_`, F before anything is borrowed or counted.
     """
 
     def __init__(
         self, *, alpha: float = 0.02, beta: float = 0.98, ratio_cap: float = 30.0, class_weight: float = 10.0,
         unspecified_present: float = 1.8, unspecified_weight: float = 3.0, knowledge_weight: float = 4.0,
         unmentioned_weight: float = 0.3, exact_share: float = 0.6, inexact_share: float = 0.25,
-        named_share: float = 0.8, sibling_share: float = 0.4, series_share: float = 0.2, gene_share: float = 0.1,
-        sibling_strength: float = 5.0,
+        named_share: float = 0.8, allelic_share: float = 0.15, sibling_share: float = 0.4,
+        series_share: float = 0.35, gene_share: float = 0.1, sibling_strength: float = 5.0,
     ) -> None:  # fmt: skip
         self.alpha = alpha
         self.beta = beta
@@ -94,6 +95,7 @@ class ProfileEstimator(BaseEstimator):
         self.exact_share = exact_share
         self.inexact_share = inexact_share
         self.named_share = named_share
+        self.allelic_share = allelic_share
         self.sibling_share = sibling_share
         self.series_share = series_share
         self.gene_share = gene_share
@@ -127,8 +129,13 @@ class ProfileEstimator(BaseEstimator):
         expected: FloatArray = np.bincount(disease, value, minlength=n_diseases).astype(float)
         self.own_ = _propagate(graph, disease, pairs % len(graph), value, n_diseases)
         frequency = self.own_
-        borrowed = ((EXACT, self.exact_share), (INEXACT, self.inexact_share), (NAMED, self.named_share))
-        for origin, share in borrowed:
+        borrowed = {
+            EXACT: self.exact_share,
+            INEXACT: self.inexact_share,
+            NAMED: self.named_share,
+            ALLELIC: self.allelic_share,
+        }
+        for origin, share in borrowed.items():
             rows = positive & (table.columns["origin"] == origin)
             if rows.any():
                 stated = share * present[rows] / total[rows]

@@ -117,7 +117,7 @@ ROWS = [
     ("OMIM:100003", "Gamma disease", "", "HP:0003584", "PMID:31", "", "C"),
     ("OMIM:100004", "Delta disease", "", "HP:0000901", "PMID:41", "50%", "P"),
     ("OMIM:100005", "Inherited only", "", "HP:0000006", "PMID:51", "", "I"),
-    ("ORPHA:7", "Alpha  Syndrome", "", "HP:0000111", "ORPHA:7", "HP:0040282", "P"),
+    ("ORPHA:7", "Alpha  Syndrome", "", "HP:0000111", "ORPHA:7", "", "P"),
     ("DECIPHER:9", "Epsilon deletion", "", "HP:0000300", "PMID:91", "3/3", "P"),
 ]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml.evaluation.run import benchmark
-from ml.features.evidence import NAMED, AnnotationTable
+from ml.features.evidence import ALLELIC, EXACT, INEXACT, NAMED, AnnotationTable
 from ml.features.withhold import withhold, withhold_one_each
 from ml.knowledge import read_knowledge
 from ml.knowledge.build import build_knowledge
@@ -25,8 +25,16 @@ ROWS = [
     ("OMIM:2", "Marble disease 2", "", "HP:0000300", "PMID:2", "4/4", "P"),
     ("OMIM:3", "Ectopia lentis with short stature", "", "HP:0000110", "PMID:3", "4/4", "P"),
     ("OMIM:4", "Other syndrome", "", "HP:0000210", "PMID:4", "4/4", "P"),
+    ("ORPHA:5", "Other  Syndrome", "", "HP:0000210", "ORPHA:5", "HP:0040281", "P"),
+    ("ORPHA:6", "Marble disease", "", "HP:0000210", "ORPHA:6", "HP:0040282", "P"),
+    ("ORPHA:7", "Unlike any", "", "HP:0000210", "ORPHA:7", "HP:0040280", "P"),
 ]
-GENES = [("10", "LENS1", "OMIM:3"), ("10", "LENS1", "OMIM:4"), ("11", "ALONE", "OMIM:1")]
+GENES = [
+    ("10", "LENS1", "OMIM:3"),
+    ("10", "LENS1", "OMIM:4"),
+    ("11", "ALONE", "OMIM:1"),
+    ("10", "LENS1", "ORPHA:7"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -66,13 +74,29 @@ def test_names_become_rows_and_groups(table: AnnotationTable) -> None:
     }
     assert named == {(LENS, "HP:0000220", "OMIM:3"), (LENS, "HP:0000300", "OMIM:3")}
     assert [(group.reference, group.diseases) for group in table.siblings] == [
+        ("ORPHA:6", (ONE, TWO)),
         ("series: marble disease", (ONE, TWO)),
         ("gene: LENS1", (LENS, OTHER)),
     ]
 
 
+def test_orphanets_rows_in_hpo_are_matched_by_name_and_gene(table: AnnotationTable) -> None:
+    """Where Orphanet's own records, with their references, are not loaded."""
+    columns = table.columns
+    borrowed = {
+        (int(columns["disease"][row]), table.terms[columns["term"][row]], int(columns["origin"][row]))
+        for row in np.flatnonzero(~table.own & (columns["origin"] != NAMED))
+    }
+    assert borrowed == {
+        (OTHER, "HP:0000210", EXACT),  # ORPHA:5, the same name
+        (ONE, "HP:0000210", INEXACT),  # ORPHA:6, the name of the series
+        (TWO, "HP:0000210", INEXACT),
+        (LENS, "HP:0000210", ALLELIC),  # ORPHA:7, the same gene, and no name that fits
+    }
+
+
 def test_what_is_borrowed_is_discounted(vocabulary: Vocabulary, table: AnnotationTable) -> None:
-    estimator = ProfileEstimator(named_share=0.8, series_share=0.3, gene_share=0.1, sibling_strength=5.0)
+    estimator = ProfileEstimator(named_share=0.8, series_share=0.3, gene_share=0.1, sibling_share=0.0)
     profiles = estimator.fit(Evidence(vocabulary.graph, table)).profiles_
     g = vocabulary.graph.index
 
@@ -111,7 +135,7 @@ def test_an_explanation_says_from_the_name(model: Path) -> None:
     total = sum(c.weight for c in explained.contributions) + explained.base
     assert total == pytest.approx(explained.score, abs=1e-6)
     (heart,) = [c for c in predictor.explain(query, "OMIM:2").contributions if c.finding == "HP:0000111"]
-    assert (heart.frequency, heart.references) == ("mean of related diseases", ("series: marble disease",))
+    assert (heart.frequency, heart.references) == ("mean of related diseases", ("ORPHA:6",))
 
 
 def test_a_bundle_keeps_what_the_benchmark_needs(model: Path, tmp_path: Path, table: AnnotationTable) -> None:
