@@ -20,11 +20,12 @@ from ml.data.reading import ReadingReport, read_source
 from ml.data.shape import Shape
 from ml.evaluation.calibration import expected_calibration_error
 from ml.features.cases import CaseTable
-from ml.features.evidence import FloatArray
+from ml.features.evidence import AnnotationTable, FloatArray
 from ml.knowledge import Knowledge
 from ml.serving.phenopacket import PacketCase
 from ml.training.classifier import CaseClassifier
 from ml.training.closed import ClosedList, closed_list, fit_closed
+from ml.training.data import annotation_table, vocabulary_of
 from ml.training.stacking import LearnedScore
 
 N_FOLDS = 5
@@ -86,15 +87,23 @@ def read_all(path: Path, shape: Shape) -> tuple[list[PacketCase], dict[str, Any]
     return cases, report.as_dict()
 
 
+@dataclass(frozen=True)
+class Published:
+    """The knowledge, and its rows, which no case changes."""
+
+    knowledge: Knowledge
+    table: AnnotationTable
+
+
 def train_and_test(
-    knowledge: Knowledge, train: Sequence[PacketCase], test: Sequence[PacketCase], variant: Variant
+    published: Published, train: Sequence[PacketCase], test: Sequence[PacketCase], variant: Variant
 ) -> Iterator[tuple[str, str, float]]:
     """(diagnosis, most probable disease, its probability) of each test case.
 
     A diagnosis that is no candidate, since the training part lacks it, is a case that cannot be right.
     """
     train, test = [variant.strip(case) for case in train], [variant.strip(case) for case in test]
-    candidates = closed_list(knowledge, train)
+    candidates = closed_list(published.knowledge, train, published=published.table)
     names = candidates.table.diseases
     held = replace(
         candidates,
@@ -120,14 +129,14 @@ def _probabilities(candidates: ClosedList, train: CaseTable, test: CaseTable, va
 
 
 def cross_validate(
-    knowledge: Knowledge, cases: Sequence[PacketCase], variant: Variant
+    published: Published, cases: Sequence[PacketCase], variant: Variant
 ) -> Iterator[tuple[str, str, float]]:
     """`train_and_test` of five folds, stratified by diagnosis, records of one group kept together."""
     diagnoses = [case.diseases[0] for case in cases]
     groups = [min(case.publications, default=f"case {i}") for i, case in enumerate(cases)]
     folds = StratifiedGroupKFold(N_FOLDS, shuffle=True, random_state=SEED)
     for train, held in folds.split(diagnoses, diagnoses, groups):
-        yield from train_and_test(knowledge, [cases[i] for i in train], [cases[i] for i in held], variant)
+        yield from train_and_test(published, [cases[i] for i in train], [cases[i] for i in held], variant)
 
 
 def measures(outcomes: Sequence[tuple[str, str, float]]) -> dict[str, Any]:
@@ -170,6 +179,7 @@ def benchmark_consultations(
 ) -> dict[str, Any]:
     """Measure every set: five folds of each of `crossed`, and each (training part, test part) of `tested`."""
     chosen = variants() if ablation else {FULL: variants()[FULL]}
+    published = Published(knowledge, annotation_table(knowledge, vocabulary_of(knowledge.terms)))
     sets: dict[str, Any] = {}
     for paths in [*((path,) for path in crossed), *tested]:
         read = [read_all(path, shape) for path in paths]
@@ -178,9 +188,9 @@ def benchmark_consultations(
         results: dict[str, Any] = {}
         for label, variant in chosen.items():
             outcomes = list(
-                cross_validate(knowledge, parts[0], variant)
+                cross_validate(published, parts[0], variant)
                 if len(parts) == 1
-                else train_and_test(knowledge, parts[0], parts[1], variant)
+                else train_and_test(published, parts[0], parts[1], variant)
             )
             results[label] = result = measures(outcomes)
             low, high = result["interval_95"]

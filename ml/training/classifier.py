@@ -24,19 +24,21 @@ class CaseClassifier(ClassifierMixin, BaseEstimator):
 
     A feature is a mention (a finding in a state: present, absent or uncertain), the same mention said unasked, or a
     pair of mentions that at least `min_pair` training cases share. The weights are those of a multinomial logistic
-    regression with an L2 penalty, in which a pair counts `pair_scale` of a single mention (so that it is shrunk more),
-    plus `bayes_weight` times the log probabilities of a multinomial naive Bayes over the single mentions: the mean of
-    both in the log domain, which keeps z a sum over findings (docs/adr/0019).
+    regression with an L2 penalty, in which a pair counts `pair_scale` and "said unasked" `said_scale` of a single
+    mention (so that they are shrunk more), plus `bayes_weight` times the log probabilities of a multinomial naive Bayes
+    over the mentions, also so scaled: the mean of both in the log domain, which keeps z a sum over findings
+    (docs/adr/0019).
 
     Attributes after fit: `features_`, `weight_` [features, diseases], `intercept_` [diseases].
     """
 
     def __init__(
-        self, *, penalty: float = 5.0, pair_scale: float = 0.3, min_pair: int = 8, bayes_weight: float = 0.3,
-        bayes_alpha: float = 0.1,
+        self, *, penalty: float = 5.0, pair_scale: float = 0.3, said_scale: float = 0.5, min_pair: int = 8,
+        bayes_weight: float = 0.3, bayes_alpha: float = 0.1,
     ) -> None:  # fmt: skip
         self.penalty = penalty
         self.pair_scale = pair_scale
+        self.said_scale = said_scale
         self.min_pair = min_pair
         self.bayes_weight = bayes_weight
         self.bayes_alpha = bayes_alpha
@@ -50,19 +52,20 @@ class CaseClassifier(ClassifierMixin, BaseEstimator):
         self.features_: list[Feature] = [*singles, *pairs]
         self._number = {feature: i for i, feature in enumerate(self.features_)}
         n_single = len(singles)
-        matrix = self._matrix(mentions)
-        scale = np.ones(len(self.features_))
-        scale[n_single:] = self.pair_scale
+        scale = np.full(len(self.features_), self.pair_scale)
+        scale[:n_single] = [self.said_scale if single[0].said_first else 1.0 for single in singles]
+        matrix = self._matrix(mentions) @ sp.diags(scale)
         # lbfgs from zero with a fixed order of cases: the same weights for the same cases
         logistic = LogisticRegression(C=1 / self.penalty, max_iter=2000, tol=1e-4)
-        logistic.fit(matrix @ sp.diags(scale), X.disease)
+        logistic.fit(matrix, X.disease)
         bayes = MultinomialNB(alpha=self.bayes_alpha).fit(matrix[:, :n_single], X.disease)
         found = logistic.classes_
-        weight = logistic.coef_.T * scale[:, None]
+        weight = logistic.coef_.T
         intercept = logistic.intercept_
         if len(found) == 2:  # one row stands for both
             weight, intercept = np.hstack([-weight, weight]) / 2, np.array([-intercept[0], intercept[0]]) / 2
-        weight[:n_single] += self.bayes_weight * bayes.feature_log_prob_.T
+        weight = weight * scale[:, None]
+        weight[:n_single] += self.bayes_weight * bayes.feature_log_prob_.T * scale[:n_single, None]
         self.weight_ = np.zeros((len(self.features_), n_diseases))
         # only differences between diseases matter; centred, a weight says what speaks for or against
         self.weight_[:, found] = weight - weight.mean(axis=1, keepdims=True)

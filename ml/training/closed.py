@@ -54,9 +54,13 @@ class ClosedList:
 
 
 def closed_list(
-    knowledge: Knowledge, cases: Sequence[PacketCase], say: Callable[[str], None] = lambda _: None
-) -> ClosedList:
-    """Make the list from the diagnoses of some cases. Raises ClosedListError."""
+    knowledge: Knowledge, cases: Sequence[PacketCase], say: Callable[[str], None] = lambda _: None,
+    published: AnnotationTable | None = None,
+) -> ClosedList:  # fmt: skip
+    """Make the list from the diagnoses of some cases. Raises ClosedListError.
+
+    `published` is the knowledge's `annotation_table`, where it is at hand.
+    """
     known = {identity: disease for disease in knowledge.diseases for identity in disease.ids}
     names = {identity: label for case in cases for identity, label in case.labels.items()}
     diagnoses = [case.diseases[0] for case in cases if case.diseases]
@@ -69,8 +73,10 @@ def closed_list(
         raise ClosedListError(
             f"{len(candidates)} diseases have at least {MIN_CASES} cases; two or more were expected"
         )
-    local = {term.id for term in knowledge.terms}
-    added = with_local_findings(knowledge, vocabulary_of(knowledge.terms), cases)
+    vocabulary = vocabulary_of(knowledge.terms)
+    table = annotation_table(knowledge, vocabulary) if published is None else published
+    added = with_local_findings(knowledge, vocabulary, cases)
+    say(f"  {len(candidates)} candidates, {len(added.terms) - len(knowledge.terms)} local findings")
     new = [
         Disease(i, names.get(i, i), i.partition(":")[0], None, None, 0, (i,))
         for i in candidates
@@ -78,8 +84,7 @@ def closed_list(
     ]
     knowledge = replace(added, diseases=(*added.diseases, *new))
     vocabulary = vocabulary_of(knowledge.terms)
-    say(f"  {len(candidates)} candidates, {len(knowledge.terms) - len(local)} local findings")
-    table = _of_candidates(annotation_table(knowledge, vocabulary), candidates)
+    table = _of_candidates(table, candidates)
     numbers = {
         identity: number
         for number, candidate in enumerate(candidates)
