@@ -41,23 +41,29 @@ class Grouper:
 
     def __init__(self, records: Sequence[Mapping[str, Any]]) -> None:
         self._bonds: list[tuple[str, ...]] = []
+        spelling: dict[str, str] = {}
         members: dict[str, list[int]] = {}
         for number, record in enumerate(records):
             bonds = [f"gene {gene}" for gene in record["genes"]]
-            bonds += [record["series"]] if record["series"] else []
+            bonds += [spelling.setdefault(s.casefold(), s) for s in (record["series"],) if s]
             self._bonds.append(tuple(bonds))
             for bond in bonds:
                 members.setdefault(bond.casefold(), []).append(number)
-        self._members = {bond: np.array(numbers) for bond, numbers in members.items()}
+        self._members = {bond: np.array(numbers) for bond, numbers in members.items() if len(numbers) > 1}
 
     def groups(self, listed: Sequence[int], probability: NDArray[np.float64]) -> list[FoundGroup]:
         """The groups in a list of diseases (best first), in order of their best member."""
         free = set(listed)
         place = {disease: rank for rank, disease in enumerate(listed)}
+        bonds: dict[str, list[int]] = {}
+        for disease in listed:
+            for bond in self._bonds[disease]:
+                bonds.setdefault(bond, []).append(disease)
         candidates = []
-        for bond in dict.fromkeys(bond for disease in listed for bond in self._bonds[disease]):
+        for bond, (best, *others) in bonds.items():
+            if not others:
+                continue
             numbers = self._members[bond.casefold()]
-            best = min((d for d in numbers.tolist() if d in free), key=lambda d: place[d])
             near = numbers[probability[numbers] * NEAR >= probability[best]]
             near = near[np.argsort(-probability[near], kind="stable")]
             candidates.append((float(probability[near].sum()), bond, near.tolist()))

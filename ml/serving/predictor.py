@@ -152,10 +152,11 @@ class Predictor:
         group_of = {disease: k for k, group in enumerate(groups) for disease in group.members}
         ranking = tuple(
             RankedDisease(
-                rank, self._ids[i], self._names[i], float(probability[i]), s, self._rarity[i],
-                self._all_ids[i], group_of.get(i),
+                rank, self._ids[i], self._names[i], p, s, self._rarity[i], self._all_ids[i], group_of.get(i)
             )
-            for rank, (i, s) in enumerate(zip(listed, score[:top].tolist(), strict=True), start=1)
+            for rank, (i, p, s) in enumerate(
+                zip(listed, probability[best[:top]].tolist(), score[:top].tolist(), strict=True), start=1
+            )
         )  # fmt: skip
         shown = tuple(
             DiseaseGroup(group.label, tuple(self._ids[i] for i in group.members), group.probability)
