@@ -135,16 +135,20 @@
     }
   });
 
+  // On a shared screen a note stays no longer than it is needed: what the server answers names the field to clear.
+  document.addEventListener("htmx:load", (event) => {
+    const told = event.target.querySelector("[data-clears]") || event.target.closest("[data-clears]");
+    if (told) {
+      document.getElementById(told.dataset.clears).value = "";
+    }
+  });
+
   // What was typed into the field is cleared once the finding is saved, not before.
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target.id === "add-finding" && event.detail.successful) {
       const field = document.getElementById("finding-text");
       field.value = "";
       field.focus();
-    }
-    // On a shared screen a note stays no longer than it is needed.
-    if (event.target.id === "take-findings" && event.detail.successful) {
-      document.getElementById("note-text").value = "";
     }
     if (event.target.id === "read-note" && event.detail.successful) {
       document.getElementById("note-problem").replaceChildren();

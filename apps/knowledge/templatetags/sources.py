@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.knowledge.references import source_address
+from ml.serving.explanation import FROM_SIBLINGS
 
 register = template.Library()
 
@@ -27,7 +28,7 @@ def source_links(references: Sequence[str], most: int | None = None) -> SafeStri
 def _link(reference: str) -> SafeString | str:
     address = source_address(reference)
     if not address:
-        return reference
+        return _source_name(reference)
     return format_html(
         '<a class="source" href="{}" target="_blank" rel="noopener noreferrer">{}'
         '<span class="visually-hidden"> {}</span></a>',
@@ -40,7 +41,17 @@ def _link(reference: str) -> SafeString | str:
 def _source_name(reference: str) -> str:
     """How people cite `reference`."""
     prefix, _colon, local = reference.partition(":")
-    names = {"PMID": "PubMed", "ORPHA": "Orphanet", "OMIM": "OMIM"}
+    if prefix in {"gene", "series"} and local.startswith(" "):
+        # What a borrowed finding comes from (`ml.features.evidence`).
+        words = {"gene": _("gene %(name)s"), "series": _("series %(name)s")}
+        return words[prefix] % {"name": local.strip()}
+    names = {
+        "PMID": "PubMed",
+        "ORPHA": "Orphanet",
+        "OMIM": "OMIM",
+        "MONDO": "MONDO",
+        "ICD10CM": _("ICD-10-CM"),
+    }
     return f"{names[prefix]} {local}" if prefix in names else reference
 
 
@@ -59,6 +70,8 @@ def frequency_words(frequency: str | None) -> str:
 
 
 def _one_frequency(text: str) -> str:
+    if text == FROM_SIBLINGS:
+        return _("mean of related diseases")
     cases, slash, examined = text.partition("/")
     if slash and cases.isdigit() and examined.isdigit():
         return _("%(n)s of %(m)s") % {"n": cases, "m": examined}

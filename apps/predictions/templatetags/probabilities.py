@@ -32,7 +32,7 @@ def prior_words(name: str) -> str:
 def prior_meaning(name: str) -> str:
     """What a prior takes for likely."""
     return {
-        "literature": _("Diseases that much is published of come first."),
+        "literature": _("Diseases with many publications come first."),
         "prevalence": _("Common diseases come before rare ones, by published prevalence."),
         "uniform": _("Every disease counts the same; findings alone decide."),
         "clinic": _("Diseases that this organisation sees often come first; the rest by prevalence."),
