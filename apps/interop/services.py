@@ -84,7 +84,7 @@ def _enter_diagnosis(actor: Actor, case_id: UUID, diseases: Iterable[str], reade
     if diagnosis is None:
         reader.remarks.append(_("no outcome: its diagnosis is not in the knowledge"))
     else:
-        enter_outcome(actor=actor, case_id=case_id, disease_id=diagnosis)
+        enter_outcome(actor=actor, case_id=case_id, disease_id=known[diagnosis].pk)
 
 
 class _Reader:

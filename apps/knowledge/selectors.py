@@ -167,5 +167,9 @@ def labels_of(*, term_ids: list[str]) -> dict[str, str]:
 
 
 def names_of(*, disease_ids: list[str]) -> dict[str, Disease]:
-    """Disease by id, for those that are known."""
-    return Disease.objects.in_bulk(disease_ids)
+    """Disease by any id that means it, for those that are known."""
+    found = Disease.objects.in_bulk(disease_ids)
+    if unknown := set(disease_ids) - found.keys():
+        for disease in Disease.objects.filter(ids__overlap=list(unknown)):
+            found |= dict.fromkeys(unknown.intersection(disease.ids), disease)
+    return found

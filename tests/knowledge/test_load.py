@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from apps.audit.models import AuditEvent
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, Term, TermName
-from apps.knowledge.selectors import get_disease, list_annotations, search_diseases
+from apps.knowledge.selectors import get_disease, list_annotations, names_of, search_diseases
 from ml.knowledge import read_knowledge
 
 pytestmark = pytest.mark.django_db
@@ -36,6 +36,10 @@ def test_a_merged_id_leads_to_the_disease(knowledge: KnowledgeRelease) -> None:
     assert (lupus.pk, lupus.rarity) == ("OMIM:152700", "common")
     assert get_disease(disease_id="ICD10CM:M32") == get_disease(disease_id="MONDO:0007915") == lupus
     assert search_diseases(query="orpha:536")[0] == lupus
+    assert names_of(disease_ids=["ORPHA:536", "MONDO:0005812", "OMIM:0"]).keys() == {
+        "ORPHA:536",
+        "MONDO:0005812",
+    }
     sources = {reference for row in list_annotations(disease=lupus) for reference in row.references}
     assert "OMIM:152700" in sources
     assert any(source.startswith("http") for source in sources)  # of the set of common diseases
