@@ -42,10 +42,11 @@ _KINDS = ("Point prevalence", "Prevalence at birth", "Annual incidence", "Lifeti
 _REGIONS = ("Worldwide", "Europe")
 # a common condition without a figure, new patients per 100,000 a year: the median of the set's figures (docs/adr/0017)
 COMMON_DEFAULT = 110.0
-# a rare disease without a figure: RARE_DEFAULT * (1 + references) ** RARE_SLOPE, the line of least squares through the
-# logs of Orphanet's figures for 2,702 diseases of OMIM
-RARE_DEFAULT = 0.0034
-RARE_SLOPE = 0.57
+# a rare disease without a figure: RARE_DEFAULT * (1 + references) ** RARE_SLOPE. The default gives the average disease
+# of OMIM what the line through Orphanet's figures does; with the slope of 2 and a weight of one half, such diseases
+# stand to each other as under the literature prior
+RARE_DEFAULT = 0.0008
+RARE_SLOPE = 2.0
 # the log of a figure enters the score with this weight, chosen on simulated patients (docs/adr/0017)
 PREVALENCE_WEIGHT = 0.5
 _ASSUMED = "no figure was found; an assumption of Hoofbeat"
