@@ -10,7 +10,6 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
@@ -102,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         help="a clinic's counts of diagnoses as prior: JSON object or table of disease id, tab, count",
     )  # fmt: skip
     predict.add_argument("--explain", action="store_true", help="say why, for the first place")
+    predict.add_argument(
+        "--coverage", type=float, choices=(0.8, 0.9), default=0.8, help="of the set marked * (default: 0.8)"
+    )
     predict.add_argument("--ask", action="store_true", help="say which findings would tell most")
     predict.add_argument(
         "--pairs", action="store_true", help="say which two diseases explain the findings better than one"
@@ -133,36 +135,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     suite.add_argument("--out", type=Path, required=True, metavar="DIR")
     suite.set_defaults(run=_benchmark_suite)
-    _calibrate_command(commands)
-    _simulate_command(commands)
     add_data_commands(commands)
     add_evaluation_commands(commands)
     add_text_commands(commands)
     return parser
-
-
-def _calibrate_command(commands: Any) -> None:
-    calibrate = commands.add_parser("calibrate", help="fit the probabilities' temperature on published cases")
-    calibrate.add_argument("--knowledge", type=Path, required=True, metavar="DIR")
-    calibrate.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
-    calibrate.add_argument("--out", type=Path, required=True, metavar="FILE.json")
-    calibrate.set_defaults(run=_calibrate)
-
-
-def _simulate_command(commands: Any) -> None:
-    simulate = commands.add_parser(
-        "simulate-questions", help="do the model's questions help more than random ones, on published cases?"
-    )
-    simulate.add_argument("--model", type=Path, required=True, metavar="DIR")
-    simulate.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
-    simulate.add_argument(
-        "--silent", choices=("skip", "unknown", "no"), default="skip",
-        help="of what a publication does not mention: the next question is asked instead (default), the question "
-        "counts without answer, or the answer is no",
-    )  # fmt: skip
-    simulate.add_argument("--most-cases", type=int, metavar="N", help="a random part of the cases")
-    simulate.add_argument("--report", type=Path, required=True, metavar="FILE.json")
-    simulate.set_defaults(run=_simulate_questions)
 
 
 def _count(text: str) -> int:
@@ -227,7 +203,8 @@ def _predict(options: argparse.Namespace) -> int:
         prior: str | Prior | None = options.prior
         if options.clinic_mix is not None:
             prior = predictor.clinic_prior(read_clinic_mix(options.clinic_mix))
-        prediction = predictor.predict(query, options.top, prior)
+        coverage = options.coverage if options.coverage in predictor.coverages else 0.8
+        prediction = predictor.predict(query, options.top, prior, coverage)
     except InvalidInput as error:
         for issue in error.issues:
             near = ", ".join(f"{identity} {label}" for identity, label in issue.near)
@@ -248,7 +225,13 @@ def _predict(options: argparse.Namespace) -> int:
         print(f"would help: {', '.join(wanted.kind for wanted in sufficiency.wanted)}")
     for row in prediction.ranking:
         rarity = f"  [{row.rarity}]" if row.rarity else ""
-        print(f"{row.rank:4d}  {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
+        mark = "*" if row.in_set else " "
+        print(f"{row.rank:4d}{mark} {row.probability:6.1%}  {row.id:<15} {row.name}{rarity}")
+    print(f"      {prediction.none_of_these:6.1%}  none of these")
+    if prediction.set_size is not None:
+        print(f"   * within {prediction.set_coverage:.0%}: {prediction.set_size} diseases")
+    if not prediction.calibrated:
+        print("     estimated: the probabilities of this prior or model were not calibrated")
     for group in prediction.groups:
         print(
             f"      {group.probability:6.1%}  one of {len(group.members)}, {group.label}: {', '.join(group.members)}"
@@ -310,6 +293,10 @@ def _as_json(
         "age_years": query.age_years,
         "sex": query.sex,
         "prior": prediction.prior,
+        "none_of_these": prediction.none_of_these,
+        "set_coverage": prediction.set_coverage,
+        "set_size": prediction.set_size,
+        "calibrated": prediction.calibrated,
         "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
         "sufficiency": asdict(predictor.sufficiency(query)),
         "ask_next": [asdict(question) for question in predictor.ask_next(query, prior=prior)],
@@ -324,6 +311,7 @@ def _as_json(
                 "rarity": row.rarity,
                 "ids": list(row.ids),
                 "group": row.group,
+                "in_set": row.in_set,
             }
             for row in prediction.ranking
         ],
@@ -332,27 +320,6 @@ def _as_json(
             for g in prediction.groups
         ],
     }
-
-
-def _calibrate(options: argparse.Namespace) -> int:
-    from ml.evaluation.calibrate import calibrate, write_parameters
-
-    write_parameters(calibrate(options.knowledge, options.cases, _say), options.out)
-    return 0
-
-
-def _simulate_questions(options: argparse.Namespace) -> int:
-    from ml.evaluation.questions import simulate_questions
-
-    report = simulate_questions(options.model, options.cases, options.silent, options.most_cases, _say)
-    options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    result = report["all"]
-    for policy in report["answers"]:
-        print(
-            f"{policy:<22} top-10 after 0 to 5 questions: {'  '.join(f'{x:.3f}' for x in result[policy]['top10'])}"
-        )
-    print(f"n {result['n']}; over random ones {result['top10_gain_over_random']['mean']:+.3f}")
-    return 0
 
 
 def _benchmark(options: argparse.Namespace) -> int:

@@ -236,3 +236,13 @@ def case_of(knowledge: KnowledgeRelease) -> Callable[..., Case]:
         return create_case(actor=get_actor(user=user), new=NewCase(**(values | changes)))
 
     return make
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Ten thousand patients take minutes, and `make test` shall stay quick: such tests run only for `-m slow`."""
+    if "slow" in (config.option.markexpr or ""):
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]

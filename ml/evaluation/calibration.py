@@ -1,34 +1,24 @@
-"""Whether probabilities mean what they say, and the temperature that makes them."""
+"""Whether probabilities mean what they say, and the reliability that makes them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
+
+from ml.training.reliability import Observed, Reliability
 
 N_BINS = 10
-# share of patients whose diagnosis the model cannot know (not described, or not described alike): without it, the
-# few diagnoses that stand thousands of places down would decide the temperature alone
-NOISE = 0.1
-_KEPT = 1500
-
-
-@dataclass(frozen=True)
-class RankedScores:
-    """One case: its best scores, descending, the place of the diagnosis among them (or -1), its findings' number."""
-
-    scores: NDArray[np.float64]
-    place: int
-    n_findings: int
-    n_candidates: int
-
-
-def ranked_scores(scores: NDArray[np.float64], truth: int | None, n_findings: int) -> RankedScores:
-    """Keep what calibration needs of a vector of scores; `truth` is None where the diagnosis cannot be found."""
-    order = np.argsort(-scores, kind="stable")[:_KEPT]
-    hits = np.flatnonzero(order == (-1 if truth is None else truth))
-    return RankedScores(scores[order], int(hits[0]) if len(hits) else -1, n_findings, len(scores))
+# assumed share of patients whose disease the model cannot know, because nothing describes it; in published cases it is
+# what a release has not caught up with, and in a clinic nobody knows it
+NONE_SHARE = 0.1
+# a case of ten with a diagnosis thousands of places down shall not decide alone
+_NOISE = 0.02
+_FIRST, _GROUPS = 60, 40
+_RIDGE = 1e-4
 
 
 def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float | None:
@@ -43,30 +33,105 @@ def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray
     return float(np.abs(error).sum() / len(confidence))
 
 
-def fit_temperature(cases: Sequence[RankedScores]) -> tuple[float, float]:
-    """(scale, power) of the temperature scale * n_findings ** power under which the diagnoses are most probable.
+def reliability_table(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_]
+) -> list[dict[str, float | int]]:
+    """Per bin of stated probability: cases, mean stated, share that was right."""
+    which = np.minimum((confidence * N_BINS).astype(int), N_BINS - 1)
+    return [
+        {
+            "from": k / N_BINS,
+            "n": int((which == k).sum()),
+            "stated": float(confidence[which == k].mean()),
+            "right": float(correct[which == k].mean()),
+        }
+        for k in range(N_BINS)
+        if (which == k).any()
+    ]
 
-    Findings of one patient repeat each other, so that a sum over many of them overstates what is known; the power says
-    how much. Minimises the mean negative log likelihood, with a share `NOISE` of diagnoses drawn at random.
+
+@dataclass(frozen=True)
+class ListedCase:
+    """One case as calibration needs it: the differences of its best scores from the best of all, each standing for
+    `count` diseases; that of the diagnosis, or None where no candidate is it; and what can be seen of the list."""
+
+    difference: NDArray[np.float64]
+    count: NDArray[np.float64]
+    truth: float | None
+    seen: Observed
+
+
+def listed_case(scores: NDArray[np.float64], truth: int | None, seen: Observed) -> ListedCase:
+    """The best scores as they are, the others in groups of neighbours."""
+    best = scores.max()
+    ordered = np.sort(scores)[::-1] - best
+    parts = np.array_split(ordered[_FIRST:], _GROUPS) if len(ordered) > _FIRST + _GROUPS else []
+    first = ordered if not parts else ordered[:_FIRST]
+    difference = np.concatenate([first, [part.mean() for part in parts]])
+    count = np.concatenate([np.ones(len(first)), [len(part) for part in parts]])
+    padding = _FIRST + _GROUPS - len(difference)
+    return ListedCase(
+        np.pad(difference, (0, max(0, padding)), constant_values=-1e6),
+        np.pad(count, (0, max(0, padding))),
+        None if truth is None else float(scores[truth] - best),
+        seen,
+    )
+
+
+class FitCases:
+    """Some cases as arrays, for fitting."""
+
+    def __init__(self, cases: Sequence[ListedCase]) -> None:
+        self.difference = np.stack([case.difference for case in cases])
+        self.count = np.stack([case.count for case in cases])
+        self.described = np.array([case.truth is not None for case in cases])
+        self.truth = np.array([0.0 if case.truth is None else case.truth for case in cases])
+        self.log_n = np.log([max(case.seen.n, 1) for case in cases])
+        self.evidence = np.array([case.seen.evidence for case in cases])
+        self.features = np.array([case.seen.features for case in cases])
+
+    def temperature(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each case; `parameters` are log scale, power and the shifts of the second and third evidence."""
+        shift = np.array([0.0, parameters[2], parameters[3]])
+        return np.asarray(np.exp(parameters[0] + parameters[1] * self.log_n + shift[self.evidence]))
+
+    def loss(self, parameters: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+        """Weighted mean surprise at the diagnoses, with a ridge."""
+        temperature = self.temperature(parameters)
+        total = (self.count * np.exp(self.difference / temperature[:, None])).sum(axis=1)
+        none = expit(self.features @ parameters[4:])
+        probability = np.where(self.described, (1 - none) * np.exp(self.truth / temperature) / total, none)
+        n_candidates = float(self.count[0].sum())
+        surprise = -np.log((1 - _NOISE) * probability + _NOISE / n_candidates)
+        return float((weights * surprise).sum() / weights.sum() + _RIDGE * (parameters**2).sum())
+
+    def conditional(self, reliability: Reliability) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probability of the first place and of the diagnosis, given that it is a candidate."""
+        parameters = np.array([np.log(reliability.scale), reliability.power, *reliability.evidence[1:]])
+        temperature = self.temperature(parameters)
+        total = (self.count * np.exp(self.difference / temperature[:, None])).sum(axis=1)
+        return 1 / total, np.exp(self.truth / temperature) / total
+
+
+def fit_reliability(cases: FitCases, weights: NDArray[np.float64]) -> Reliability:
+    """The reliability under which the diagnoses are most probable.
+
+    Cases without a described diagnosis together weigh `NONE_SHARE` of all.
     """
-
-    def loss(parameters: NDArray[np.float64]) -> float:
-        return float(np.mean([_surprise(case, np.exp(parameters[0]), parameters[1]) for case in cases]))
-
-    found = minimize(loss, np.array([0.0, 0.5]), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5})
-    return round(float(np.exp(found.x[0])), 4), round(float(found.x[1]), 4)
-
-
-def _surprise(case: RankedScores, scale: float, power: float) -> float:
-    weights = np.exp((case.scores - case.scores[0]) / (scale * case.n_findings**power))
-    probability = weights[case.place] / weights.sum() if case.place >= 0 else 0.0
-    return -float(np.log((1 - NOISE) * probability + NOISE / case.n_candidates))
+    has_none = bool((~cases.described).any())
+    scaled = weights.copy()
+    if has_none:
+        wanted = NONE_SHARE / (1 - NONE_SHARE) * weights[cases.described].sum()
+        scaled[~cases.described] *= wanted / weights[~cases.described].sum()
+    start = np.array([0.0, 0.5, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0])
+    found = minimize(cases.loss, start, args=(scaled,), method="L-BFGS-B", options={"maxiter": 100}).x
+    scale, power, many, cases_shift = (round(float(v), 4) for v in (np.exp(found[0]), *found[1:4]))
+    none: Any = tuple(round(float(v), 4) for v in found[4:])
+    return Reliability(scale, power, (0.0, many, cases_shift), none)
 
 
-def top_confidence(
-    cases: Sequence[RankedScores], temperature: tuple[float, float]
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """(probability of the first place, whether it is the diagnosis) of each case."""
-    scale, power = temperature
-    confidence = [1 / np.exp((c.scores - c.scores[0]) / (scale * c.n_findings**power)).sum() for c in cases]
-    return np.array(confidence), np.array([case.place == 0 for case in cases], bool)
+def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:
+    """The least value that at least `share` of the weight does not exceed."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order]) / weights.sum()
+    return float(values[order][min(int(np.searchsorted(reached, share - 1e-12)), len(values) - 1)])

@@ -1,4 +1,4 @@
-"""`python -m ml benchmark-consultations`."""
+"""`python -m ml benchmark-consultations | calibrate | simulate-questions | simulate-pairs`."""
 
 import argparse
 import json
@@ -10,7 +10,10 @@ from ml.folders import OutputError
 
 
 def add_commands(commands: Any) -> None:
-    """Add the command to the engine's command line."""
+    """Add the commands to the engine's command line."""
+    _add_calibrate(commands)
+    _add_simulate_questions(commands)
+    _add_simulate_pairs(commands)
     command = commands.add_parser(
         "benchmark-consultations",
         help="common diseases with many cases, from a source's own files (protocol C)",
@@ -35,6 +38,92 @@ def add_commands(commands: Any) -> None:
     command.set_defaults(run=_benchmark)
 
 
+def _add_calibrate(commands: Any) -> None:
+    command = commands.add_parser(
+        "calibrate", help="fit ml/training/trust.json on published cases: probabilities, sets, thresholds"
+    )
+    command.add_argument(
+        "--knowledge", type=Path, nargs="+", action="extend", required=True, metavar="DIR",
+        help="one set is fitted for each, without and with cases",
+    )  # fmt: skip
+    command.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    command.set_defaults(run=_calibrate)
+
+
+def _add_simulate_questions(commands: Any) -> None:
+    command = commands.add_parser(
+        "simulate-questions", help="do the model's questions help more than random ones, on published cases?"
+    )
+    command.add_argument("--model", type=Path, required=True, metavar="DIR")
+    command.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    command.add_argument(
+        "--silent", choices=("skip", "unknown", "no"), default="skip",
+        help="of what a publication does not mention: the next question is asked instead (default), the question "
+        "counts without answer, or the answer is no",
+    )  # fmt: skip
+    command.add_argument("--most-cases", type=int, metavar="N", help="a random part of the cases")
+    command.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    command.set_defaults(run=_simulate_questions)
+
+
+def _add_simulate_pairs(commands: Any) -> None:
+    command = commands.add_parser(
+        "simulate-pairs",
+        help="are two diseases recognised where two published cases are merged, and only there?",
+    )
+    command.add_argument("--model", type=Path, required=True, metavar="DIR")
+    command.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    command.add_argument("--merged", type=int, default=1000, metavar="N", help="merged cases (default: 1000)")
+    command.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    command.set_defaults(run=_simulate_pairs)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _write(report: dict[str, Any], path: Path) -> None:
+    try:
+        path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from ml.evaluation.calibrate import calibrate
+
+    _write(calibrate(options.knowledge, options.cases, _say), options.out)
+    return 0
+
+
+def _simulate_questions(options: argparse.Namespace) -> int:
+    from ml.evaluation.questions import simulate_questions
+
+    report = simulate_questions(options.model, options.cases, options.silent, options.most_cases, _say)
+    _write(report, options.report)
+    result = report["all"]
+    for policy in report["answers"]:
+        figures = "  ".join(f"{share:.3f}" for share in result[policy]["top10"])
+        print(f"{policy:<22} top-10 after 0 to 5 questions: {figures}")  # noqa: T201
+    gain = result["top10_gain_over_random"]["mean"]
+    print(f"n {result['n']}; over random ones {gain:+.3f}")  # noqa: T201
+    return 0
+
+
+def _simulate_pairs(options: argparse.Namespace) -> int:
+    from ml.evaluation.merged import simulate_pairs
+
+    report = simulate_pairs(options.model, options.cases, options.merged)
+    _write(report, options.report)
+    one, two = report["one_disease"], report["two_diseases"]
+    print(  # noqa: T201
+        f"one disease: {one['flagged']:.3f} of {one['n']} flagged; two: {two['flagged']:.3f} of {two['n']} flagged, "
+        f"both named {two['both_named']:.3f}, one of them {two['one_named']:.3f}"
+    )
+    return 0
+
+
 def _benchmark(options: argparse.Namespace) -> int:
     from ml.data.shape import read_shape
     from ml.evaluation.consultations import benchmark_consultations
@@ -51,8 +140,5 @@ def _benchmark(options: argparse.Namespace) -> int:
         options.ablation,
         lambda line: print(line, flush=True),  # noqa: T201
     )
-    try:
-        options.report.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{options.report} cannot be written: {error.strerror}") from error
+    _write(report, options.report)
     return 0

@@ -19,6 +19,7 @@ from ml.data.codes import MappingError
 from ml.data.reading import ReadingReport, read_source
 from ml.data.shape import Shape
 from ml.evaluation.calibration import expected_calibration_error
+from ml.evaluation.metrics import wilson
 from ml.features.cases import CaseTable
 from ml.features.evidence import AnnotationTable, FloatArray
 from ml.knowledge import Knowledge
@@ -149,7 +150,7 @@ def measures(outcomes: Sequence[tuple[str, str, float]]) -> dict[str, Any]:
     return {
         "n": len(outcomes),
         "accuracy": float(right.mean()),
-        "interval_95": _wilson(int(right.sum()), len(outcomes)),
+        "interval_95": wilson(int(right.sum()), len(outcomes)),
         "macro_f1": float(f1_score(truth, best, labels=sorted(n_of), average="macro", zero_division=0)),
         "ece": expected_calibration_error(confidence, right),
         "diseases": {
@@ -160,13 +161,6 @@ def measures(outcomes: Sequence[tuple[str, str, float]]) -> dict[str, Any]:
             "counts": confusion_matrix(truth, best, labels=names).tolist(),
         },
     }
-
-
-def _wilson(successes: int, n: int, z: float = 1.959964) -> list[float]:
-    share = successes / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return [float(middle - half), float(middle + half)]
 
 
 def benchmark_consultations(

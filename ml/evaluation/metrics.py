@@ -55,3 +55,11 @@ def publication_intervals(
         accuracy = (drawn @ np.bincount(group, ranks <= k)) / (drawn @ size)
         intervals[f"top{k}"] = [float(q) for q in np.quantile(accuracy, [0.025, 0.975])]
     return intervals
+
+
+def wilson(successes: int, n: int, z: float = 1.959964) -> list[float]:
+    """The 95 % interval of a share (Wilson 1927, doi:10.1080/01621459.1927.10502953)."""
+    share = successes / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return [float(middle - half), float(middle + half)]

@@ -1,11 +1,10 @@
 """Scores cases as the model stands, or without what it owes to each case's own publication."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.base import clone
 
 from ml.features.cases import CaseTable
@@ -17,6 +16,7 @@ from ml.serving import Predictor
 from ml.training.likelihood import Replacement
 from ml.training.profiles import Evidence
 from ml.training.ranker import PhenotypeRanker
+from ml.training.reliability import Observed, evidence_of
 
 FAIR_SEED = 20261123
 
@@ -26,21 +26,38 @@ class Scored:
     """Scores and probabilities [diseases] of one case (its number).
 
     `emptied`: the diseases that cite the case's publications and have no annotation left. Nothing is known of them, so
-    they stand last.
+    they stand last. `none` is the probability of none of these, `n_findings` the number of findings that count,
+    `evidence` that for the first disease (index of `ml.training.reliability.EVIDENCE`).
     """
 
     case: int
     scores: NDArray[np.float64]
     probability: NDArray[np.float64]
+    none: float
+    n_findings: int
+    evidence: int
     emptied: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class ScoredInParts(Scored):
+    """The same with what can be seen of the list, the `contribution` [findings that count, diseases] of each finding,
+    and `base` [diseases], the score without findings."""
+
+    seen: Observed = field(kw_only=True)
+    contribution: NDArray[np.float32] = field(kw_only=True)
+    base: NDArray[np.float64] = field(kw_only=True)
 
 
 def score_raw(predictor: Predictor, cases: CaseTable, prior: str | None = None) -> Iterator[Scored]:
     """Through the served graph, as any patient."""
     for case in range(len(cases)):
         (row,) = cases.take([case]).encode(len(predictor.vocabulary.graph))
-        scores, probability = predictor.run_row(row, "score", "probability", prior=prior)
-        yield Scored(case, scores, probability)
+        scores, probability, none, present = predictor.run_row(
+            row, "score", "probability", "none_of_these", "present_term", prior=prior
+        )
+        evidence = predictor.evidence_for(int(scores.argmax()))
+        yield Scored(case, scores, probability, float(none[0]), len(present), evidence)
 
 
 class LeavePublicationOut:
@@ -73,7 +90,7 @@ class LeavePublicationOut:
                 for publication in publications:
                     self._diseases_of_cases.setdefault(publication, set()).add(disease)
 
-    def score(self, cases: CaseTable) -> Iterator[Scored]:
+    def score(self, cases: CaseTable) -> Iterator[ScoredInParts]:
         """One publication after the other."""
         groups: dict[tuple[str, ...], list[int]] = {}
         for case, publications in enumerate(cases.publications):
@@ -83,11 +100,12 @@ class LeavePublicationOut:
 
     def _score_group(
         self, cases: CaseTable, members: list[int], publications: frozenset[str]
-    ) -> Iterator[Scored]:
+    ) -> Iterator[ScoredInParts]:
         ranker = self._ranker
         likelihood, offset = ranker.likelihood_, ranker.offset_
         affected = self._affected(publications)
         length, by_age, by_sex = offset.length_, offset.age_, offset.sex_
+        evidence_class = ranker.evidence_class_
         prior = offset.literature_ if self._log_prior is None else self._log_prior
         replacement, emptied = None, frozenset[int]()
         unknown = self._never_known.copy()
@@ -106,6 +124,8 @@ class LeavePublicationOut:
             if self._log_prior is None:
                 prior = prior.copy()
                 prior[affected] = offset.literature(profiles)
+            evidence_class = evidence_class.copy()
+            evidence_class[affected] = evidence_of(profiles)
             unknown[affected] = np.diff(profiles.frequency.indptr) == 0
             emptied = frozenset(affected[unknown[affected]].tolist())
         scorer = likelihood.scorer(replacement)
@@ -119,13 +139,22 @@ class LeavePublicationOut:
             interval = offset.interval(cases.age_years[case])
             findings = scorer.score(cases.present[case], cases.absent[case])
             sex = SEXES.index(cases.sex[case] or "unknown")
-            scores = findings + length + prior + by_age[interval] + by_sex[sex]
+            base = length + prior + by_age[interval] + by_sex[sex]
+            scores = findings + base
             if ranker.nearest_ is not None:
                 scores = scores + ranker.nearest_.score(cases.present[case], usable)
             scores[unknown] = scores.min() - 1
             counted = scored_findings(self._evidence.graph, cases.present[case], ())[0]
-            temperature = ranker.temperature_of(np.array([len(counted)]))
-            yield Scored(case, scores, softmax(scores / temperature), emptied)
+            seen = ranker.observed(counted, scorer, scores, evidence_class)
+            contribution = np.zeros((len(counted), len(scores)), np.float32)
+            for row, term in enumerate(counted):
+                contribution[row] = scorer.present(term)
+            probability = ranker.reliability_.probabilities(scores, seen)
+            none = ranker.reliability_.none_of_these(seen)
+            yield ScoredInParts(
+                case, scores, probability, none, seen.n, seen.evidence, emptied,
+                seen=seen, contribution=contribution, base=base,
+            )  # fmt: skip
 
     def _affected(self, publications: Iterable[str]) -> IntArray:
         found: set[int] = set()

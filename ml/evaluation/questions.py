@@ -169,6 +169,8 @@ def _report(
     more = np.array([len(cases.present[c]) > N_GIVEN for c in usable])
     report: dict[str, Any] = {}
     for name, chosen in (("all", np.ones(len(usable), bool)), ("more_than_three_findings", more)):
+        if not chosen.any():
+            continue
         part = {policy: r[chosen] for policy, r in ranks.items()}
         groups = [p for p, c in zip(publications, chosen.tolist(), strict=True) if c]
         report[name] = {"n": int(chosen.sum()), "n_publications": len(set(groups))} | {

@@ -4,7 +4,7 @@ import datetime
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 from ml.evaluation.calibration import expected_calibration_error
 from ml.evaluation.metrics import STRATA, publication_intervals, rank_of, stratum_of, summary
 from ml.evaluation.protocols import LeavePublicationOut, Scored, score_raw
+from ml.evaluation.reliance import Reliance
 from ml.folders import OutputError
 from ml.serving import Predictor
 from ml.serving.phenopacket import CaseFileError
@@ -38,6 +39,7 @@ class _Outcomes:
     confidence: list[float]
     correct: list[bool]
     emptied: int = 0
+    reliance: Reliance = field(default_factory=Reliance)
 
 
 def benchmark(
@@ -73,6 +75,8 @@ def benchmark(
     scored = _scored(predictor, loaded, protocol, prior)
     for one in tqdm(scored, total=len(loaded.ids), unit="case", leave=False, disable=None):
         truth, rank = _record(one, loaded.truth[one.case], numbers, outcomes)
+        publication = ";".join(loaded.table.publications[one.case]) or loaded.ids[one.case]
+        _record_reliance(predictor, one, truth, publication, outcomes.reliance)
         if predictions is not None:
             best = np.argsort(-one.scores, kind="stable")[:_LISTED]
             ranking = [[predictor.disease_ids[i], float(one.probability[i])] for i in best]
@@ -94,7 +98,8 @@ def _scored(
     if protocol == "raw":
         return score_raw(predictor, loaded.table, prior)
     evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
-    ranker = new_ranker(predictor.manifest.raw["model"]["parameters"]).fit(evidence)
+    description = predictor.manifest.raw["model"]
+    ranker = new_ranker(description["parameters"], description["trust"]).fit(evidence)
     patients = patients_of(loaded.table, evidence.graph, evidence.table)
     log_prior = None if prior == LITERATURE else predictor.prior(prior).log
     left_out = LeavePublicationOut(
@@ -121,6 +126,23 @@ def _record(
     out.correct.append(first in {numbers[identity] for identity in ranks})
     out.emptied += numbers[best] in one.emptied
     return best, ranks[best]
+
+
+def _record_reliance(predictor: Predictor, one: Scored, truth: str, publication: str, out: Reliance) -> None:
+    disease = predictor.numbers.get(truth)
+    first = int(one.scores.argmax())
+    out.evidence.append(one.evidence)
+    out.n_findings.append(one.n_findings)
+    out.confidence.append(float(one.probability[first]))
+    out.correct.append(first == disease)
+    out.none.append(one.none)
+    out.publication.append(publication)
+    kind = "unknown" if disease is None else "emptied" if disease in one.emptied else "described"
+    out.diagnosis.append(kind)
+    for coverage in predictor.coverages:
+        members = predictor.set_members(one.probability, one.none, one.evidence, coverage)
+        out.held.setdefault(coverage, []).append(disease is not None and bool(members[disease]))
+        out.size.setdefault(coverage, []).append(int(members.sum()))
 
 
 def _report(
@@ -155,6 +177,7 @@ def _report(
         "all_cases": {f"top{k}": float((ranks <= k).sum() / n_all) for k in (1, 3, 5, 10)},
         "ece": expected_calibration_error(np.array(outcomes.confidence), np.array(outcomes.correct, bool)),
         "mean_confidence": float(np.mean(outcomes.confidence)) if outcomes.confidence else None,
+        "reliance": outcomes.reliance.report(),
         "n_skipped": len(loaded.errors) + len(loaded.undiagnosed),
         "n_without_present_finding": sum(not present for present in loaded.table.present),
         "errors": [

@@ -42,7 +42,6 @@ def bundle_files(
         "n_cases": n_cases,
         "priors": list(NAMES),
         "default_prior": DEFAULT,
-        "temperature": list(ranker.temperature_),
     } | description
     terms = "".join(
         json.dumps(
@@ -94,6 +93,7 @@ def bundle_files(
                 "floor": np.array(likelihood.floor),
                 "absent_weight": np.array(likelihood.absent_weight),
                 "absent_threshold": np.array(likelihood.absent_threshold),
+                "evidence": ranker.evidence_class_.astype(np.int8),
                 "case_weight": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.weight),
                 "case_threshold": np.array(0.0 if ranker.nearest_ is None else ranker.nearest_.threshold),
             }

@@ -2,7 +2,7 @@
 
 One patient a run: inputs `patient` [1, terms + 2] (`ml.features.encode`) and `log_prior` [1, diseases], the natural
 logs of the weights that the diseases have before any finding. Outputs, of which a caller asks for those that he wants:
-`top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases]; and, for
+`top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases], `none_of_these` [1]; and, for
 explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
 contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
 A closed list's graph weighs all of these with the second of `LearnedScore.weights_`, and adds what many cases teach:
@@ -34,6 +34,7 @@ OUTPUTS = {
     "top_score": DoubleTensorType,
     "score": DoubleTensorType,
     "probability": DoubleTensorType,
+    "none_of_these": DoubleTensorType,
     "present_term": Int64TensorType,
     "present_contribution": FloatTensorType,
     "absent_term": Int64TensorType,
@@ -153,6 +154,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     )
     contribution = g.node("Log", softened, out=names["present_contribution"])
     findings = g.node("ReduceSum", g.node("Cast", contribution, to=TensorProto.DOUBLE), g.ints(0), keepdims=0)
+    explained = g.node("ReduceMax", findings, keepdims=1)
 
     owner, (disease, value) = g.lists("absent", layout.absent, absent)
     g.node("Identity", owner, out=names["absent_owner"])
@@ -164,11 +166,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     findings = g.node("Add", findings, _nearest(g, ranker, layout, is_present, names["case_similarity"]))
     known = g.node("Add", findings, _offset(g, patient, n_terms, offset))
     score = g.node("Add", _joined(g, ranker, states, known, names), prior, out=names["score"])
-    scale, power = (g.constant("temperature", np.array(value, np.float64)) for value in ranker.temperature_)
-    n_findings = g.node("Max", g.node("Size", present), g.constant("one", np.array(1, np.int64)))
-    raised = g.node("Pow", g.node("Cast", n_findings, to=TensorProto.DOUBLE), power)
-    temperature = g.node("Mul", raised, scale)
-    probability = g.node("Softmax", g.node("Div", score, temperature), axis=0, out=names["probability"])
+    probability = _probability(g, ranker, score, present, explained, names)
     # by score, not by probability: far down the list probabilities underflow to the same value
     ranked, index = g.node("TopK", score, g.ints(min(TOP, n_diseases)), outputs=2, axis=0)
     g.node("Identity", ranked, out=names["top_score"])
@@ -178,6 +176,39 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
 
 def _wide(g: _Graph, index: str) -> str:
     return str(g.node("Cast", index, to=TensorProto.INT64))
+
+
+def _probability(
+    g: _Graph, ranker: PhenotypeRanker, score: str, present: str, explained: str, names: dict[str, str]
+) -> str:
+    """[diseases]: what `Reliability` makes of the score."""
+    reliability = ranker.reliability_
+
+    def number(value: float) -> str:
+        return g.constant("number", np.array([value], np.float64))
+
+    count = g.node("Cast", g.node("Reshape", g.node("Size", present), g.ints(1)), to=TensorProto.DOUBLE)
+    n_findings = g.node("Max", count, number(1.0))
+    shift = np.exp(np.array(reliability.evidence))[ranker.evidence_class_]
+    first = g.node("ArgMax", score, axis=0, keepdims=1)
+    temperature = g.node(
+        "Mul", g.node("Pow", n_findings, number(reliability.power)), number(reliability.scale)
+    )
+    temperature = g.node("Mul", temperature, g.node("Gather", g.constant("shift", shift), first))
+    conditional = g.node("Softmax", g.node("Div", score, temperature), axis=0)
+    if reliability.none is None:
+        g.node("Identity", number(0.0), out=names["none_of_these"])
+        return str(g.node("Identity", conditional, out=names["probability"]))
+    told = g.node("Gather", g.constant("information", ranker.information_), present)
+    information = g.node("ReduceSum", told, g.ints(0), keepdims=1)
+    more = g.node("Add", information, number(1.0))
+    unexplained = g.node("Div", g.node("Relu", g.node("Sub", information, explained)), more)
+    logit = number(reliability.none[0])
+    features = (unexplained, g.node("Log", n_findings), g.node("Log", more))
+    for weight, feature in zip(reliability.none[1:], features, strict=True):
+        logit = g.node("Add", logit, g.node("Mul", feature, number(weight)))
+    none = g.node("Sigmoid", logit, out=names["none_of_these"])
+    return str(g.node("Mul", conditional, g.node("Sub", number(1.0), none), out=names["probability"]))
 
 
 def _offset(g: _Graph, patient: str, n_terms: int, offset: DiseaseOffset) -> str:
@@ -258,6 +289,7 @@ def _shapes(operator: Any) -> None:
         name: [top] for name in ("top_index", "top_probability", "top_score")
     }
     shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_contribution": [None, n_diseases]}
+    shapes["none_of_these"] = [1]
     shapes["learned_contribution"] = [None, n_diseases]
     for variable in operator.outputs:
         variable.type.shape = shapes.get(variable.raw_name, [None])

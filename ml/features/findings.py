@@ -2,7 +2,15 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ml.features.graph import TermGraph
+
+
+def information_of(background: NDArray[np.float64], root: int) -> NDArray[np.float64]:
+    """What each finding tells (natural logarithm units) by its mean frequency; the root, which all have, tells 0."""
+    return np.maximum(np.log(background[root]) - np.log(background), 0.0)
 
 
 def scored_findings(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.features.evidence import FloatArray, IntArray
+from ml.features.findings import information_of
 from ml.features.graph import TermGraph
 from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY
 
@@ -31,9 +32,7 @@ class FindingModel:
         self._floor = float(profiles["floor"])
         self._absent_weight = float(profiles["absent_weight"])
         self._absent_threshold = float(profiles["absent_threshold"])
-        # of the root, which every patient with a finding has, it is 0
-        root = self.background[graph.index[PHENOTYPIC_ABNORMALITY]]
-        self.information: FloatArray = np.maximum(np.log(root) - np.log(self.background), 0.0)
+        self.information: FloatArray = information_of(self.background, graph.index[PHENOTYPIC_ABNORMALITY])
 
     def frequencies(self, diseases: IntArray) -> NDArray[np.float32]:
         """G [terms, k]: the profile's frequency of each finding in k diseases, 0 where nothing is known."""

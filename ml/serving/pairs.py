@@ -10,6 +10,8 @@ from ml.features.evidence import FloatArray, IntArray
 MOST_PAIRS = 3
 # diseases that explain some of the findings well; both of a pair are among them
 _POOL = 200
+# pairs times findings; beyond it fewer diseases are paired, so that 500 findings are answered in time too
+_MOST_WORK = 4_000_000
 # a disease that explains one finding only explains it by chance
 LEAST_EXPLAINED = 2
 # of findings that both explain about equally well, neither is the reason for the pair (natural logarithm units)
@@ -63,7 +65,8 @@ def scored_pairs(contribution: NDArray[np.float32], base: FloatArray) -> list[Sc
         return []
     score = base + contribution.sum(axis=0, dtype=np.float64)
     reach = np.maximum(contribution, 0).sum(axis=0, dtype=np.float64) + base
-    pool = np.argsort(-reach, kind="stable")[:_POOL]
+    size = min(_POOL, int((_MOST_WORK / len(contribution)) ** 0.5))
+    pool = np.argsort(-reach, kind="stable")[:size]
     part = np.ascontiguousarray(contribution[:, pool])
     together = np.zeros((len(pool), len(pool)), np.float32)
     lead = np.zeros((len(pool), len(pool)), np.int16)

@@ -38,6 +38,7 @@ from ml.serving.likelihoods import FindingModel
 from ml.serving.pairs import DiseasePair, PairLimit, scored_pairs
 from ml.serving.priors import Prior, PriorBasis, Priors
 from ml.serving.query import Query
+from ml.serving.sets import SetLimits
 from ml.serving.sufficiency import Kinds, Limits, Sufficiency, detail_of, level_of
 from ml.serving.vocabulary import Vocabulary
 
@@ -48,7 +49,8 @@ MOST_RANKED = 100
 class RankedDisease:
     """One place of the list; rank counts from 1, `rarity` is "rare", "common" or None (not known).
 
-    `ids` are all ids that mean the disease, `id` first; `group` is the index of its group in `Prediction.groups`.
+    `ids` are all ids that mean the disease, `id` first; `group` is the index of its group in `Prediction.groups`;
+    `in_set` says whether the disease is in the set that `Prediction.set_coverage` speaks of.
     """
 
     rank: int
@@ -59,16 +61,27 @@ class RankedDisease:
     rarity: str | None
     ids: tuple[str, ...]
     group: int | None
+    in_set: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A ranked list, best first, the seconds that it took, the prior that it was made with, and groups in the list."""
+    """A ranked list, best first, the seconds that it took, the prior that it was made with, and groups in the list.
+
+    `none_of_these` is the probability that no candidate is the diagnosis; with it the probabilities of all candidates
+    add up to 1. Of patients whose disease is a candidate, `set_coverage` have it among the `set_size` diseases that are
+    `in_set` (which may be more than the list shows); both are None where that was not calibrated. `calibrated`: whether
+    the probabilities were; otherwise they are estimates.
+    """
 
     ranking: tuple[RankedDisease, ...]
     seconds: float
     prior: str
     groups: tuple[DiseaseGroup, ...]
+    none_of_these: float
+    set_coverage: float | None
+    set_size: int | None
+    calibrated: bool
 
 
 class Predictor:
@@ -104,6 +117,8 @@ class Predictor:
         self._kinds = Kinds(self.vocabulary)
         self._limits = Limits(**trust["sufficiency"])
         self._pair_limit = PairLimit(**trust["pairs"])
+        self._set_limits = None if trust["sets"] is None else SetLimits(**trust["sets"])
+        self._evidence_class = profiles["evidence"]
         table = unpack_table(bundle.files[ANNOTATIONS])
         cases = bundle.files.get(CASES)
         # the cases that the model was trained on, or None
@@ -139,20 +154,29 @@ class Predictor:
             may_be_empty=may_be_empty,
         )  # fmt: skip
 
-    def predict(self, query: Query, top: int = MOST_RANKED, prior: str | Prior | None = None) -> Prediction:
+    def predict(
+        self, query: Query, top: int = MOST_RANKED, prior: str | Prior | None = None, coverage: float = 0.8
+    ) -> Prediction:
         """The `top` (at most 100) most probable diseases. Probabilities are over all candidates.
 
-        `prior` is one of `priors`, a `clinic_prior`, or None for the default. Raises InvalidInput for an unknown one.
+        `prior` is one of `priors`, a `clinic_prior`, or None for the default; `coverage` one of `coverages`. Raises
+        InvalidInput for an unknown prior, ValueError for an unknown coverage.
         """
         started = time.perf_counter()
         chosen = self._priors.named(prior)
-        best, score, probability = self.run(query, "top_index", "top_score", "probability", prior=chosen)
+        best, score, probability, none = self.run(
+            query, "top_index", "top_score", "probability", "none_of_these", prior=chosen
+        )
         listed = best[:top].tolist()
+        members = None
+        if chosen.name == self.priors[0] and self._set_limits is not None:
+            members = self.set_members(probability, float(none[0]), self.evidence_for(int(best[0])), coverage)
         groups = self._grouper.groups(listed, probability)
         group_of = {disease: k for k, group in enumerate(groups) for disease in group.members}
         ranking = tuple(
             RankedDisease(
-                rank, self._ids[i], self._names[i], p, s, self._rarity[i], self._all_ids[i], group_of.get(i)
+                rank, self._ids[i], self._names[i], p, s, self._rarity[i], self._all_ids[i], group_of.get(i),
+                members is not None and bool(members[i]),
             )
             for rank, (i, p, s) in enumerate(
                 zip(listed, probability[best[:top]].tolist(), score[:top].tolist(), strict=True), start=1
@@ -162,7 +186,27 @@ class Predictor:
             DiseaseGroup(group.label, tuple(self._ids[i] for i in group.members), group.probability)
             for group in groups
         )
-        return Prediction(ranking, time.perf_counter() - started, chosen.name, shown)
+        return Prediction(
+            ranking, time.perf_counter() - started, chosen.name, shown, float(none[0]),
+            None if members is None else coverage, None if members is None else int(members.sum()),
+            chosen.name == self.priors[0] and bool(self.manifest.calibration.get("calibrated")),
+        )  # fmt: skip
+
+    @property
+    def coverages(self) -> tuple[float, ...]:
+        """The coverages that sets can have; none for a closed list."""
+        return () if self._set_limits is None else self._set_limits.coverages
+
+    def set_members(
+        self, probability: NDArray[np.float64], none: float, evidence: int, coverage: float
+    ) -> NDArray[np.bool_]:
+        """[diseases]: the set, from the graph's `probability` and `none_of_these`, and `evidence_for` the first one.
+
+        Raises ValueError where the model has no such set.
+        """
+        if self._set_limits is None or coverage not in self.coverages:
+            raise ValueError(f"coverage {coverage}; one of {self.coverages} was expected")
+        return self._set_limits.members(probability / (1 - none), evidence, coverage)
 
     @property
     def priors(self) -> tuple[str, ...]:
@@ -242,6 +286,10 @@ class Predictor:
             for pair in scored_pairs(contribution, base)
             if pair.gain >= self._pair_limit.gain(len(ids))
         )  # fmt: skip
+
+    def evidence_for(self, disease: int) -> int:
+        """What is known of a candidate: a few publications (0), many (1), or confirmed cases (2)."""
+        return int(self._evidence_class[disease])
 
     def run(self, query: Query, *outputs: str, prior: str | Prior | None = None) -> list[NDArray[Any]]:
         """Some outputs of the graph (see `ml.export.converters`) for one patient."""

@@ -9,6 +9,7 @@ from ml.training.nearest import NearestCase
 from ml.training.offset import DiseaseOffset
 from ml.training.profiles import ProfileEstimator
 from ml.training.ranker import PhenotypeRanker
+from ml.training.trust import reliability_of
 
 
 def read_parameters() -> dict[str, Any]:
@@ -18,13 +19,12 @@ def read_parameters() -> dict[str, Any]:
     return parameters
 
 
-def new_ranker(parameters: dict[str, Any]) -> PhenotypeRanker:
-    """An unfitted ranker."""
+def new_ranker(parameters: dict[str, Any], trust: dict[str, Any] | None = None) -> PhenotypeRanker:
+    """An unfitted ranker; without a set of `ml.training.trust` its probabilities are not calibrated."""
     return PhenotypeRanker(
         profiles=ProfileEstimator(**parameters["profiles"]),
         likelihood=FindingLikelihood(**parameters["likelihood"]),
         offset=DiseaseOffset(**parameters["offset"]),
         nearest=NearestCase(**parameters["nearest"]),
-        temperature=tuple(parameters["temperature"]),
-        temperature_with_cases=tuple(parameters["temperature_with_cases"]),
+        reliability=reliability_of(trust),
     )

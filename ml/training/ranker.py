@@ -1,46 +1,48 @@
 """The whole score as one classifier over diseases."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ml.features.cases import CaseTable
-from ml.features.evidence import FloatArray
-from ml.features.findings import scored_findings
-from ml.training.likelihood import FindingLikelihood
+from ml.features.evidence import FloatArray, IntArray
+from ml.features.findings import information_of, scored_findings
+from ml.serving.vocabulary import PHENOTYPIC_ABNORMALITY
+from ml.training.likelihood import FindingLikelihood, Scorer
 from ml.training.nearest import NearestCase
 from ml.training.offset import DiseaseOffset
 from ml.training.profiles import Evidence, ProfileEstimator
+from ml.training.reliability import Observed, Reliability, evidence_of
 from ml.training.stacking import LearnedScore
+
+UNCALIBRATED = Reliability()
 
 
 class PhenotypeRanker(ClassifierMixin, BaseEstimator):
-    """softmax(score / temperature), score = findings + offset + prior, + nearest case where there are training cases.
+    """score = findings + offset + prior, + nearest case where there are training cases.
 
-    The temperature is scale * (present findings that count) ** power: findings of one patient repeat each other, so a
-    sum over many overstates what is known. `temperature` is (scale, power); scores with cases spread otherwise and
-    have their own. It changes no order within a patient's list.
+    `reliability` makes probabilities of scores, with one for "none of these"; it changes no order within a patient's
+    list.
 
     With `learned`, for candidates that all have cases (a closed list), findings + offset + nearest case is the s of
     `LearnedScore`, whose joined score takes its place; the default prior is then the mix of the cases, and the
-    temperature 1, since held-out cases have calibrated the score.
+    probabilities are softmax(score), since held-out cases have calibrated the score.
 
     Fitted on `Evidence`; predicts from rows of `ml.features.encode`. `classes_` are disease ids, in order.
     """
 
     def __init__(
         self, *, profiles: ProfileEstimator, likelihood: FindingLikelihood, offset: DiseaseOffset,
-        nearest: NearestCase, temperature: tuple[float, float] = (1.0, 0.0),
-        temperature_with_cases: tuple[float, float] = (1.0, 0.0), learned: LearnedScore | None = None,
+        nearest: NearestCase, reliability: Reliability = UNCALIBRATED, learned: LearnedScore | None = None,
     ) -> None:  # fmt: skip
         self.profiles = profiles
         self.likelihood = likelihood
         self.offset = offset
         self.nearest = nearest
-        self.temperature = temperature
-        self.temperature_with_cases = temperature_with_cases
+        self.reliability = reliability
         self.learned = learned
 
     def fit(self, X: Evidence, y: None = None) -> "PhenotypeRanker":
@@ -51,7 +53,11 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
         self.likelihood_ = clone(self.likelihood).fit(profiles.frequency, graph=X.graph, known=profiles.known)
         self.offset_ = clone(self.offset).fit(profiles, table=X.table)
         self.nearest_ = None
-        self.temperature_ = self.temperature
+        self.reliability_ = self.reliability
+        self.evidence_class_ = evidence_of(profiles)
+        self.information_ = information_of(
+            self.likelihood_.background_, X.graph.index[PHENOTYPIC_ABNORMALITY]
+        )
         if X.cases is not None:
             self.nearest_ = clone(self.nearest).fit(
                 X.cases,
@@ -59,7 +65,6 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
                 background=self.likelihood_.background_,
                 n_diseases=len(X.table.diseases),
             )
-            self.temperature_ = self.temperature_with_cases
         self.classes_ = np.array(X.table.diseases)
         self.learned_ = None
         if self.learned is not None and X.cases is not None:
@@ -67,7 +72,7 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
                 X.cases, n_diseases=len(self.classes_), score_of=self._score_of
             )
             self.offset_.literature_ = self.learned_.log_mix_
-            self.temperature_ = (1.0, 0.0)
+            self.reliability_ = UNCALIBRATED
         return self
 
     def _score_of(self, seen: CaseTable, unseen: CaseTable) -> FloatArray:
@@ -89,19 +94,23 @@ class PhenotypeRanker(ClassifierMixin, BaseEstimator):
         return score + prior
 
     def predict_proba(self, X: NDArray[np.float32], log_prior: FloatArray | None = None) -> FloatArray:
-        """Probabilities [n, diseases]; every row adds up to 1."""
-        graph = self.likelihood_.graph_
-        n_findings = [
-            len(scored_findings(graph, np.flatnonzero(row[: len(graph)] > 0.5).tolist(), ())[0]) for row in X
-        ]
-        return softmax(
-            self.decision_function(X, log_prior) / self.temperature_of(np.array(n_findings))[:, None], axis=1
-        )
+        """Probabilities [n, diseases]; what every row lacks to 1 is the probability of none of these."""
+        graph, scorer = self.likelihood_.graph_, self.likelihood_.scorer()
+        found = []
+        for row, scores in zip(X, self.decision_function(X, log_prior), strict=True):
+            present = np.flatnonzero(row[: len(graph)] > 0.5).tolist()
+            seen = self.observed(scored_findings(graph, present, ())[0], scorer, scores)
+            found.append(self.reliability_.probabilities(scores, seen))
+        return np.stack(found)
 
-    def temperature_of(self, n_findings: NDArray[np.int64]) -> FloatArray:
-        """The temperature for numbers of present findings that count."""
-        scale, power = self.temperature_
-        return scale * np.maximum(n_findings, 1).astype(float) ** power
+    def observed(
+        self, counted: Sequence[int], scorer: Scorer, scores: FloatArray, evidence: IntArray | None = None
+    ) -> Observed:
+        """What can be seen of one patient's list; `evidence` stands in for the classes of the diseases."""
+        explained = float(np.sum([scorer.present(t) for t in counted], axis=0).max()) if counted else 0.0
+        classes = self.evidence_class_ if evidence is None else evidence
+        information = float(self.information_[list(counted)].sum())
+        return Observed(len(counted), information, explained, int(classes[scores.argmax()]))
 
     def predict(self, X: NDArray[np.float32]) -> NDArray[np.str_]:
         """The most probable disease of each patient."""

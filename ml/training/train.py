@@ -37,7 +37,7 @@ from ml.training.profiles import Evidence
 from ml.training.ranker import PhenotypeRanker
 from ml.training.simulate import simulated_cases
 from ml.training.stacking import LearnedScore
-from ml.training.trust import nearest_set, read_trust
+from ml.training.trust import kinds_of, nearest_set, read_trust
 
 N_PARITY_CASES = 1000
 # the candidates: of the knowledge, or the diseases of the cases only
@@ -119,11 +119,18 @@ def train(
     say(
         f"fitting {len(table.diseases):,} diseases, {len(table):,} annotation rows, {len(cases or ()):,} cases"
     )
-    ranker = new_ranker(parameters).set_params(learned=learned).fit(Evidence(vocabulary.graph, table, cases))
-    say("exporting to ONNX")
     sources = [source["name"] for source in knowledge.manifest["sources"]]
     trust = nearest_set(read_trust(), sources, cases is not None)
-    calibration = _calibration(parameters, ranker)
+    ranker = (
+        new_ranker(parameters, trust)
+        .set_params(learned=learned)
+        .fit(Evidence(vocabulary.graph, table, cases))
+    )
+    say("exporting to ONNX")
+    if learned is not None:
+        # sets and "none of these" were fitted on open lists
+        trust = trust | {"sets": None}
+    calibration = _calibration(trust, kinds_of(sources), ranker)
     description = {"parameters": parameters, "calibration": calibration, "trust": trust, **notes}
     files = bundle_files(ranker, knowledge, description)
     say(f"checking parity on {N_PARITY_CASES:,} cases")
@@ -142,7 +149,7 @@ def train(
     )
 
 
-def _calibration(parameters: dict[str, Any], ranker: PhenotypeRanker) -> dict[str, Any]:
+def _calibration(trust: dict[str, Any], sources: set[str], ranker: PhenotypeRanker) -> dict[str, Any]:
     """What is known about the probabilities of this kind of model; on other data than these nothing was measured."""
     if ranker.learned_ is not None:
         return {
@@ -154,9 +161,12 @@ def _calibration(parameters: dict[str, Any], ranker: PhenotypeRanker) -> dict[st
             "parameters": ranker.learned_.get_params()
             | {"classifier": ranker.learned_.classifier_.get_params()},
         }
-    record = dict(parameters["calibration"])
-    by_kind = {name: record.pop(name) for name in ("temperature", "temperature_with_cases")}
-    return record | by_kind["temperature" if ranker.evidence_.cases is None else "temperature_with_cases"]
+    fitted_on = set(trust["sources"])
+    return trust["calibration"] | {
+        "prior": "literature",
+        "sources_fitted_on": sorted(fitted_on),
+        "sources_not_fitted_on": sorted(sources - fitted_on),
+    }
 
 
 def _usable(loaded: LoadedCases, excluded: frozenset[str]) -> CaseTable:

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ml.training.reliability import Reliability
+
 FILE = "trust.json"
 
 
@@ -29,3 +31,11 @@ def nearest_set(trust: dict[str, Any], sources: Iterable[str], with_cases: bool)
 def kinds_of(sources: Iterable[str]) -> set[str]:
     """The publishers of some sources: "Orphanet" for "Orphanet, orphapackets, FILE"."""
     return {name.split(",")[0] for name in sources}
+
+
+def reliability_of(trust: dict[str, Any] | None) -> Reliability:
+    """What a set says of probabilities."""
+    if trust is None:
+        return Reliability()
+    record = trust["reliability"]
+    return Reliability(record["scale"], record["power"], tuple(record["evidence"]), tuple(record["none"]))

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from ml.cli import main
-from ml.evaluation.calibrate import calibrate
-from ml.evaluation.calibration import (
-    expected_calibration_error,
-    fit_temperature,
-    ranked_scores,
-    top_confidence,
-)
+from ml.evaluation.calibration import expected_calibration_error
 from ml.evaluation.metrics import publication_intervals, rank_of, stratum_of, summary
 from tests.ml.packets import packet
 
@@ -49,7 +43,8 @@ def test_the_formats_are_those_promised(small_model: Path, tmp_path: Path) -> No
     assert (first["id"], first["truth"], first["rank"]) == ("lens", "OMIM:100003", 1.0)
     assert first["ranking"][0][0] == "OMIM:100003"
     assert len(first["ranking"]) == 5  # all candidates, as there are fewer than 100
-    assert sum(probability for _, probability in first["ranking"]) == pytest.approx(1.0)
+    listed = sum(probability for _, probability in first["ranking"])
+    assert 0.5 < listed < 1  # the rest is the probability of none of these
 
 
 def test_strata_can_be_those_of_another_model(
@@ -156,26 +151,3 @@ def test_calibration_error_by_hand() -> None:
     confidence, correct = np.array([0.95, 0.95, 0.15, 0.15]), np.array([True, False, False, False])
     assert expected_calibration_error(confidence, correct) == pytest.approx((2 * 0.45 + 2 * 0.15) / 4)
     assert expected_calibration_error(np.zeros(0), np.zeros(0, bool)) is None
-
-
-def test_a_fitted_temperature_calibrates() -> None:
-    random = np.random.default_rng(3)
-    cases = []
-    for _ in range(1500):
-        scores = random.normal(size=50) * 2
-        probability = np.exp(scores) / np.exp(scores).sum()
-        truth = int(random.choice(50, p=probability)) if random.random() < 0.9 else int(random.integers(50))
-        cases.append(ranked_scores(scores * 3, truth, int(random.integers(1, 30))))
-    scale, power = fit_temperature(cases)
-    assert scale == pytest.approx(3, rel=0.15)
-    assert power == pytest.approx(0, abs=0.1)
-    error = expected_calibration_error(*top_confidence(cases, (scale, power)))
-    assert error is not None
-    assert error < 0.09  # a tenth of the diagnoses are drawn at random
-
-
-def test_calibration_takes_a_case_without_present_findings(small_knowledge: Path, small_cases: Path) -> None:
-    parameters = calibrate(small_knowledge, [small_cases])
-    for name in ("temperature", "temperature_with_cases"):
-        assert parameters["calibration"][name]["n"] == 4
-        assert 0 <= parameters["calibration"][name]["ece_of_the_cases_fitted_on"] <= 1

@@ -189,8 +189,8 @@ def test_any_findings_give_probabilities_and_explanations_that_add_up(
     scores = [row.score for row in prediction.ranking]
     assert all(np.isfinite(scores))
     assert scores == sorted(scores, reverse=True)
-    (probability,) = predictor.run(query, "probability")
-    assert probability.sum() == pytest.approx(1.0)
+    probability, none = predictor.run(query, "probability", "none_of_these")
+    assert probability.sum() + none[0] == pytest.approx(1.0)
     row = prediction.ranking[data.draw(st.integers(0, 99))]
     explanation = predictor.explain(query, row.id)
     assert explanation.score == row.score
