@@ -64,11 +64,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One line of the list: a disease, or a group in the place that its probability gives it."""
+    """One line of the list: a disease, or a group in the place that its probability gives it.
+
+    `in_set`: it is, or holds, a disease of the set that holds the right one as often as it says.
+    """
 
     number: int
     candidate: Candidate | None
     group: Group | None
+    in_set: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +96,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Differential:
-    """A prediction as it is shown: the first ten lines, then the others."""
+    """A prediction as it is shown: the lines of the set, if they are few, the first ten lines, then the others.
+
+    `coverage` and `set_size` are of that set, also where it is too large to be shown as one; `none_of_these` is the
+    probability that no disease known here is it. All are None where the engine did not say.
+    """
 
     prediction: Prediction
+    boxed: list[Place]
     first: list[Place]
     others: list[Place]
     candidates: list[Candidate]
@@ -104,6 +113,9 @@ class Differential:
     prior: str
     sufficiency: Sufficiency | None
     pairs: list[Pair]
+    coverage: float | None
+    set_size: int | None
+    none_of_these: float | None
 
     @property
     def n_findings(self) -> int:
@@ -159,17 +171,26 @@ def differential_of(prediction: Prediction, diseases: dict[str, Disease]) -> Dif
     candidates = _candidates(prediction, diseases, len(prediction.output["ranking"]))
     places = _places(prediction, candidates)
     calibration = prediction.model.manifest["model"]["calibration"]
+    output = prediction.output
+    within = output.get("set")
+    boxed = [place for place in places if place.in_set]
+    if within is None or len(boxed) > SHOWN or within["size"] > within["listed"]:
+        boxed = []
     return Differential(
         prediction=prediction,
-        first=places[:SHOWN],
+        boxed=boxed,
+        first=places[len(boxed) : SHOWN],
         others=places[SHOWN:],
         candidates=candidates,
         released=released_at(model=prediction.model),
         knowledge=prediction.model.knowledge_version.partition("+")[0],
-        is_calibrated=bool(calibration.get("calibrated")),
+        is_calibrated=bool(output.get("calibrated", calibration.get("calibrated"))),
         prior=prior_of(prediction),
         sufficiency=_sufficiency(prediction),
         pairs=_pairs(prediction, diseases),
+        coverage=within["coverage"] if within else None,
+        set_size=within["size"] if within else None,
+        none_of_these=output.get("none_of_these"),
     )
 
 
@@ -193,19 +214,24 @@ def _pairs(prediction: Prediction, diseases: dict[str, Disease]) -> list[Pair]:
 
 
 def _places(prediction: Prediction, candidates: list[Candidate]) -> list[Place]:
-    """Lines in order of probability, with each group as one line."""
+    """Lines in order of probability, those of the set first, with each group as one line."""
+    within = (prediction.output.get("set") or {"listed": 0})["listed"]
     by_id = {candidate.id: candidate for candidate in candidates}
-    lines: list[tuple[float, Candidate | None, Group | None]] = []
+    lines: list[tuple[bool, float, Candidate | None, Group | None]] = []
     for stored in prediction.output.get("groups", ()):
         members = [by_id.pop(disease_id) for disease_id in stored["members"] if disease_id in by_id]
         gene = stored["label"].removeprefix(_GENE) if stored["label"].startswith(_GENE) else ""
         group = Group(
             gene, "" if gene else stored["label"], stored["probability"], members, len(stored["members"])
         )
-        lines.append((group.probability, None, group))
-    lines += [(candidate.probability, candidate, None) for candidate in by_id.values()]
-    lines.sort(key=lambda line: -line[0])
-    return [Place(number, candidate, group) for number, (_p, candidate, group) in enumerate(lines, start=1)]
+        in_set = any(member.rank <= within for member in members)
+        lines.append((in_set, group.probability, None, group))
+    lines += [(row.rank <= within, row.probability, row, None) for row in by_id.values()]
+    lines.sort(key=lambda line: (not line[0], -line[1]))
+    return [
+        Place(number, candidate, group, in_set)
+        for number, (in_set, _p, candidate, group) in enumerate(lines, start=1)
+    ]
 
 
 def past_of(

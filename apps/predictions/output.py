@@ -7,17 +7,24 @@ from apps.predictions.priors import Choice
 from ml.serving import DiseasePair, Predictor, Query, Sufficiency
 from ml.serving import Prediction as EngineAnswer
 
+COVERAGE = 0.9
+
 
 def ask_engine(
     predictor: Predictor, query: Query, prior: Choice, listed: int
 ) -> tuple[dict[str, Any], float]:
     """(the `output` of a prediction, seconds): ids, codes and numbers; names are looked up when it is shown."""
     chosen = prior.for_engine(predictor)
-    answer = predictor.predict(query, top=listed, prior=chosen)
+    answer = predictor.predict(query, top=listed, prior=chosen, coverage=_coverage(predictor))
     output = _of_list(answer, prior)
     output["sufficiency"] = _of_sufficiency(predictor.sufficiency(query))
     output["pairs"] = [_of_pair(pair) for pair in predictor.pairs(query, prior=chosen)]
     return output, answer.seconds
+
+
+def _coverage(predictor: Predictor) -> float:
+    """How often a set shall hold the disease: 90 %, or what comes nearest of those that the model has."""
+    return min(predictor.coverages, key=lambda coverage: abs(coverage - COVERAGE), default=COVERAGE)
 
 
 def _of_list(answer: EngineAnswer, prior: Choice) -> dict[str, Any]:
@@ -28,6 +35,16 @@ def _of_list(answer: EngineAnswer, prior: Choice) -> dict[str, Any]:
             {"label": group.label, "members": list(group.members), "probability": group.probability}
             for group in answer.groups
         ],
+        "none_of_these": answer.none_of_these,
+        "calibrated": answer.calibrated,
+        "set": None
+        if answer.set_coverage is None
+        else {
+            "coverage": answer.set_coverage,
+            "size": answer.set_size,
+            # The set holds the most probable diseases, so those of the list stand at its head.
+            "listed": sum(ranked.in_set for ranked in answer.ranking),
+        },
     }
 
 

@@ -93,6 +93,33 @@ def test_any_feedback_body_is_answered(sending: ContractClient, body: Any) -> No
     send(sending, FEEDBACK, body)
 
 
+@settings(relaxed, max_examples=60)
+@given(
+    body=st.fixed_dictionaries(
+        {}, optional={"text": texts | st.text(max_size=300) | anything, "language": texts | anything}
+    )
+)
+def test_any_note_is_answered(sending: ContractClient, body: Any) -> None:
+    send(sending, "/api/v1/notes/findings/", body)
+
+
+@settings(relaxed, max_examples=60)
+@given(
+    body=bodies,
+    more=st.fixed_dictionaries(
+        {},
+        optional={
+            "limit": st.integers() | anything,
+            "unknown": st.lists(term_ids | texts, max_size=4) | anything,
+            "costs": st.dictionaries(term_ids, st.floats(allow_nan=False)) | anything,
+            "prior": st.sampled_from(["prevalence", "clinic", "x" * 50]) | anything,
+        },
+    ),
+)
+def test_any_question_body_is_answered(sending: ContractClient, body: Any, more: Any) -> None:
+    send(sending, f"{PREDICTIONS}ask-next/", body | more)
+
+
 @relaxed
 @given(raw=st.binary(max_size=200))
 def test_any_bytes_are_answered(sending: ContractClient, raw: bytes) -> None:

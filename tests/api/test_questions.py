@@ -89,3 +89,18 @@ def test_a_prediction_says_whether_its_findings_are_enough(client: ContractClien
     general = client.post(PREDICTIONS, {"findings": {"present": ["HP:0000707"]}}).json()
     assert general["sufficiency"]["level"] == "general"
     assert general["sufficiency"]["wanted"]
+
+
+def test_a_prediction_carries_its_set_and_what_none_of_these_weighs(client: ContractClient) -> None:
+    made = client.post(PREDICTIONS, BODY | {"prior": "literature"}).json()
+    assert 0 <= made["none_of_these"] <= 1
+    assert made["set"]["size"] >= 1
+    assert made["ranking"][0]["in_set"] is True
+    stored = client.get(f"{PREDICTIONS}{made['id']}/").json()
+    assert (stored["set"], stored["none_of_these"]) == (made["set"], made["none_of_these"])
+    listed = [row["in_set"] for row in made["ranking"]]
+    assert listed == sorted(listed, reverse=True)
+    assert sum(listed) <= made["set"]["size"]
+    other = client.post(PREDICTIONS, BODY | {"prior": "uniform"}).json()
+    assert other["set"] is None
+    assert other["calibrated"] is False

@@ -29,7 +29,7 @@ WORDS = {
         "again": "Asked, not known:",
         "prior": "Rank with another prior",
         "rank": "Rank with this prior",
-        "alike": "prior: all alike",
+        "other": "prior: literature",
         "basis": "Before any finding",
     },
     "es": {
@@ -43,7 +43,7 @@ WORDS = {
         "again": "Preguntado, no se sabe:",
         "prior": "Ordenar con otra probabilidad previa",
         "rank": "Ordenar así",
-        "alike": "probabilidad previa: todas iguales",
+        "other": "probabilidad previa: literatura",
         "basis": "Antes de cualquier hallazgo",
     },
 }
@@ -99,9 +99,9 @@ def test_from_a_note_to_an_answered_question(
     expect(page.locator("#findings")).to_contain_text(str(asked))
 
     page.get_by_text(words["prior"], exact=True).press("Enter")
-    page.locator("#prior").select_option("uniform")
+    page.locator("#prior").select_option("literature")
     page.get_by_role("button", name=words["rank"]).press("Enter")
-    expect(page.locator("#differential .provenance")).to_contain_text(words["alike"])
+    expect(page.locator("#differential .provenance")).to_contain_text(words["other"])
     first = page.locator("details.candidate:visible").first
     first.locator("summary").press("Enter")
     expect(first.get_by_text(words["basis"])).to_be_visible()

@@ -166,3 +166,57 @@ def test_a_case_of_others_is_not_asked_about(page: Any, user_of: Any, case: Case
     assert answer(stranger, case, "HP:0000272", "present").status_code == 404
     url = reverse("predictions:ask-again", args=[case.pk])
     assert stranger.post(url, {"finding": "HP:0000272"}).status_code == 404
+
+
+def test_the_set_and_what_none_of_these_weighs_stand_with_the_list(
+    browser: Client, case_of: Callable[..., Case], clinician: User
+) -> None:
+    case = case_of(clinician)
+    url = reverse("predictions:predict", args=[case.pk])
+    browser.post(url, {"prior": "literature"})
+    output = Prediction.objects.get(case=case).output
+    text = browser.get(reverse("predictions:consultation", args=[case.pk])).content.decode()
+    assert "None of the diseases known here" in text
+    assert 0 <= output["none_of_these"] <= 1
+    assert output["set"]["size"] >= output["set"]["listed"] >= 1
+    assert re.search(r"within \d+\xa0%|a set needs \d+ diseases", text)
+    # Sets and calibration were measured with this prior only.
+    browser.post(url, {"prior": "uniform"})
+    assert Prediction.objects.filter(case=case).latest("id").output["set"] is None
+    text = browser.get(reverse("predictions:consultation", args=[case.pk])).content.decode()
+    assert "estimated probability" in text
+    assert "set-box" not in text
+
+
+def test_a_small_set_is_boxed_with_its_diseases_first(
+    browser: Client, case_of: Callable[..., Case], clinician: User
+) -> None:
+    case = case_of(clinician)
+    browser.post(reverse("predictions:predict", args=[case.pk]), {"prior": "literature"})
+    made = Prediction.objects.get(case=case)
+    ranking = made.output["ranking"]
+    later = Prediction(
+        organisation_id=made.organisation_id,
+        case=case,
+        requested_by_id=made.requested_by_id,
+        model=made.model,
+        model_hash=made.model_hash,
+        input=made.input,
+        # A group outside of the set outweighs what is in it, and stands after it none the less.
+        output=made.output
+        | {
+            "set": {"coverage": 0.9, "size": 2, "listed": 2},
+            "groups": [{"label": "gene X", "members": [ranking[3][0], ranking[4][0]], "probability": 0.9}],
+        },
+        latency_ms=1.0,
+    )
+    later.save(force_insert=True)
+    text = browser.get(reverse("predictions:detail", args=[later.pk])).content.decode()
+    box = re.search(r'class="set-box".*?</section>', text, re.S)
+    assert box
+    assert "within 90" in box[0]
+    assert "it is in this box" in box[0]
+    assert box[0].count('<details class="candidate"') == 2
+    assert "One of 2 diseases of gene X" in text
+    assert "gene X" not in box[0]
+    assert '<ol class="ranking" start="3">' in text

@@ -28,6 +28,7 @@ class RankedAnswer(serializers.Serializer):
     ids = serializers.ListField(
         child=serializers.CharField(), help_text=_("all ids that mean the disease; its own first")
     )
+    in_set = serializers.BooleanField(help_text=_("whether it is in the set that `set` speaks of"))
     group = serializers.IntegerField(allow_null=True, help_text=_("its place in `groups`, from 0, or null"))
     probability = serializers.FloatField(help_text=_("over all candidates, 0 to 1"))
     rarity = serializers.ChoiceField(["rare", "common"], allow_null=True, help_text=_("null where not known"))
@@ -52,6 +53,13 @@ class SufficiencyAnswer(serializers.Serializer):
     )
     detail = serializers.CharField(help_text=_("the same in a sentence"))
     wanted = TermReference(many=True, help_text=_("kinds of findings that would help, most telling first"))
+
+
+class SetAnswer(serializers.Serializer):
+    """The smallest set of diseases that holds the right one as often as it says."""
+
+    coverage = serializers.FloatField(help_text=_("share of patients whose disease it holds"))
+    size = serializers.IntegerField(help_text=_("number of diseases; may be more than are listed"))
 
 
 class PairAnswer(serializers.Serializer):
@@ -119,6 +127,7 @@ class PredictionSummary(serializers.ModelSerializer):
     def get_ranking(self, prediction: Prediction) -> list[dict[str, Any]]:
         known: Mapping[str, Disease] = self.context["diseases"]
         rows = prediction.output["ranking"][: self.context["ranks"]]
+        within = (prediction.output.get("set") or {"listed": 0})["listed"]
         groups = {
             disease_id: number
             for number, group in enumerate(prediction.output.get("groups", ()))
@@ -129,6 +138,7 @@ class PredictionSummary(serializers.ModelSerializer):
                 "rank": rank,
                 "disease": {"id": disease_id, "name": _name(known, disease_id)},
                 "ids": (known[disease_id].ids if disease_id in known else None) or [disease_id],
+                "in_set": rank <= within,
                 "group": groups.get(disease_id),
                 "probability": probability,
                 "rarity": (known[disease_id].rarity if disease_id in known else "") or None,
@@ -141,6 +151,15 @@ class PredictionAnswer(PredictionSummary):
     """A prediction with its whole ranking."""
 
     groups = serializers.SerializerMethodField(help_text=_("in order of their best member"))
+    none_of_these = serializers.SerializerMethodField(
+        help_text=_("probability that it is no disease of the model; null where it was not worked out")
+    )
+    set = serializers.SerializerMethodField(
+        help_text=_("null where none was calibrated for this model and prior")
+    )
+    calibrated = serializers.SerializerMethodField(
+        help_text=_("whether probabilities were calibrated for this model and prior; else they are estimates")
+    )
     sufficiency = serializers.SerializerMethodField(
         help_text=_("null for predictions made before it was worked out")
     )
@@ -150,7 +169,27 @@ class PredictionAnswer(PredictionSummary):
     advice = serializers.SerializerMethodField(help_text=_("to be shown beside the result"))
 
     class Meta(PredictionSummary.Meta):
-        fields = (*PredictionSummary.Meta.fields, "groups", "sufficiency", "pairs", "advice")
+        fields = (
+            *PredictionSummary.Meta.fields,
+            "groups",
+            "none_of_these",
+            "set",
+            "calibrated",
+            "sufficiency",
+            "pairs",
+            "advice",
+        )
+
+    def get_none_of_these(self, prediction: Prediction) -> float | None:
+        return prediction.output.get("none_of_these")
+
+    @extend_schema_field(SetAnswer(allow_null=True))
+    def get_set(self, prediction: Prediction) -> dict[str, Any] | None:
+        found = prediction.output.get("set")
+        return {"coverage": found["coverage"], "size": found["size"]} if found else None
+
+    def get_calibrated(self, prediction: Prediction) -> bool:
+        return bool(prediction.output.get("calibrated"))
 
     @extend_schema_field(SufficiencyAnswer(allow_null=True))
     def get_sufficiency(self, prediction: Prediction) -> dict[str, Any] | None:
