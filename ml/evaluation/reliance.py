@@ -32,26 +32,21 @@ class Reliance:
     size: dict[float, list[int]] = field(default_factory=dict)
 
     def report(self) -> dict[str, Any]:
-        """ECE, reliability, sets and none of these; over cases with a known diagnosis where nothing else is said."""
+        """ECE and reliability over all cases, where a diagnosis that is no candidate makes the first place wrong, as
+        "none of these" says it may; the same given that the diagnosis is a candidate, with P(disease) / (1 - P(none));
+        sets; none of these."""
         evidence, diagnosis = np.array(self.evidence), np.array(self.diagnosis)
         findings = np.digitize(self.n_findings, _FINDINGS)
         known = diagnosis != "unknown"
         confidence, correct = np.array(self.confidence), np.array(self.correct, bool)
         strata = {_EVIDENCE_NAMES[k]: evidence == k for k in range(len(EVIDENCE))}
         strata |= {name: findings == k for k, name in enumerate(_FINDINGS_NAMES)}
-        present = {name: m & known for name, m in strata.items() if (m & known).any()}
+        conditional = confidence / np.maximum(1 - np.array(self.none), 1e-12)
         return {
-            "ece_by_stratum": {
-                name: {
-                    "n": int(m.sum()),
-                    "ece": expected_calibration_error(confidence[m], correct[m]),
-                    "stated": float(confidence[m].mean()),
-                    "right": float(correct[m].mean()),
-                }
-                for name, m in present.items()
-            },
-            "ece_of_all_cases": expected_calibration_error(confidence, correct),
-            "reliability": reliability_table(confidence[known], correct[known]),
+            "all_cases": _calibration(confidence, correct, strata),
+            "given_a_candidate": _calibration(
+                conditional[known], correct[known], {name: m[known] for name, m in strata.items()}
+            ),
             "none_of_these": self._none(diagnosis),
             "sets": {
                 f"{coverage:g}": self._sets(coverage, diagnosis == "described", strata)
@@ -88,6 +83,26 @@ class Reliance:
             return {"n": 0}
         parts = {name: of(m & described) for name, m in strata.items() if (m & described).any()}
         return of(described) | {"strata": parts}
+
+
+def _calibration(
+    confidence: NDArray[np.float64], correct: NDArray[np.bool_], strata: dict[str, NDArray[np.bool_]]
+) -> dict[str, Any]:
+    return {
+        "n": len(confidence),
+        "ece": expected_calibration_error(confidence, correct),
+        "strata": {
+            name: {
+                "n": int(m.sum()),
+                "ece": expected_calibration_error(confidence[m], correct[m]),
+                "stated": float(confidence[m].mean()),
+                "right": float(correct[m].mean()),
+            }
+            for name, m in strata.items()
+            if m.any()
+        },
+        "reliability": reliability_table(confidence, correct),
+    }
 
 
 def _auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float | None:

@@ -61,7 +61,7 @@ def sufficiency_limits(
     """`ml.serving.sufficiency.Limits` from cases with all (`whole`) and with a random part of their findings.
 
     `hit`: the diagnosis is among the first ten. Between the share of hits without any finding and that of the better
-    informed half, `little` stands where a quarter is reached, and `enough` where three quarters are.
+    informed half, `enough` stands where three quarters are reached.
     """
     known = described.astype(bool)
     nothing = known & (information < 1e-3)
@@ -74,7 +74,6 @@ def sufficiency_limits(
     )
     plateau = float(rates[_N_BINS // 2 :].mean())
     smooth = np.maximum.accumulate(rates)
-    little = edges[max(0, int((smooth < base + 0.25 * (plateau - base)).sum()) - 1)]
     enough = edges[min(len(edges) - 1, int((smooth < base + 0.75 * (plateau - base)).sum()))]
     full = known & whole & (information >= enough)
     share = np.divide(explained, information, out=np.ones_like(explained), where=information > 0)
@@ -82,8 +81,7 @@ def sufficiency_limits(
     so_far = np.cumsum((hit * weights)[full][order]) / np.cumsum(weights[full][order])
     below = np.flatnonzero(so_far <= 0.5 * _mean(hit[full], weights[full]))
     return {
-        "little": round(float(little), 2),
-        "enough": round(max(float(enough), float(little)), 2),
+        "enough": round(float(enough), 2),
         "specific": round(weighted_quantile(most[rest & whole], weights[rest & whole], _MOST_GENERAL), 2),
         "explained": round(float(share[full][order][below[-1]]), 3) if len(below) else 0.0,
     }

@@ -45,12 +45,11 @@ class Sufficiency:
 class Limits:
     """Thresholds learned from published cases (`ml/training/trust.json` says how).
 
-    `little`, `enough`: information of all findings (natural logarithm units) below which the right disease is hardly
-    oftener in the first ten than without findings, and from which on more changes little. `specific`: information of
-    one finding that fits few diseases. `explained`: share of the information that the best disease must explain.
+    `enough`: information of all findings (natural logarithm units) from which on more changes little. `specific`:
+    information of one finding that fits few diseases. `explained`: share of the information that the best disease must
+    explain.
     """
 
-    little: float
     enough: float
     specific: float
     explained: float
@@ -62,8 +61,6 @@ def level_of(limits: Limits, information: FloatArray, explained: float) -> Level
     # the root of all phenotypes tells nothing
     if total < 1e-3:
         return "none"
-    if total < limits.little:
-        return "general"
     if total < limits.enough:
         return "general" if float(information.max()) < limits.specific else "few"
     return "outside" if explained < limits.explained * total else "sufficient"

@@ -164,8 +164,11 @@ def test_the_report_counts_coverage_by_case_and_by_publication() -> None:
     assert held["coverage_by_publication"] == pytest.approx(1 / 2)
     assert held["mean_size"] == 4
     assert report["none_of_these"]["auc"] == 1.0
-    assert report["ece_by_stratum"]["few references"]["ece"] == pytest.approx(0.5 - 1 / 3)
-    assert sum(row["n"] for row in report["reliability"]) == 3
+    everybody, known = report["all_cases"], report["given_a_candidate"]
+    assert everybody["strata"]["few references"]["ece"] == pytest.approx(0.5 - 1 / 3)
+    assert known["strata"]["few references"]["stated"] == pytest.approx(0.5 / 0.9)
+    assert (everybody["n"], known["n"]) == (4, 3)
+    assert sum(row["n"] for row in everybody["reliability"]) == 4
 
 
 @pytest.mark.parametrize("silent", ["skip", "unknown", "no"])
