@@ -51,7 +51,7 @@ def test_a_consultation_in_the_dark(
     visitor.sign_in(clinician.username, PASSWORD)
     visitor.goto(f"/cases/{case.pk}/")
     visitor.page.get_by_role("button", name="Predict").click()
-    visitor.page.locator("details.candidate summary").nth(1).click()
+    visitor.page.locator("details.candidate:visible summary").nth(1).click()
     expect(visitor.page.get_by_text("What speaks for it")).to_be_visible()
     visitor.look("consultation")
 
@@ -165,7 +165,7 @@ def test_without_javascript_the_journey_goes_on(
     page.get_by_role("button", name="+ present").first.click()
     expect(page.locator("#findings li")).to_have_count(2)
     page.get_by_role("button", name="Predict").click()
-    first = page.locator("details.candidate").first
+    first = page.locator("details.candidate:visible").first
     first.locator("summary").click()
     first.get_by_role("link", name="What speaks for and against it").click()
     expect(page.get_by_role("heading", name="What speaks for it")).to_be_visible()
