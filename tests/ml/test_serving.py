@@ -273,8 +273,9 @@ def test_an_explanation_cites_what_was_published(predictor: Predictor) -> None:
     lens = by_finding["HP:0001083"]
     assert lens.matched == lens.annotated == "HP:0001083"
     assert lens.matched_label == "Ectopia lentis"
-    assert lens.frequency == "119/251"
-    assert "PMID:33436942" in lens.references
+    # what patients of publications had, and what Orphanet says of the disorder of this name
+    assert lens.frequency == "119/251; Frequent (30-79 %)"
+    assert {"PMID:33436942", "ORPHA:558"} <= set(lens.references)
     assert lens.weight > 0
     inexact = [c for c in explanation.contributions if c.matched not in (None, c.finding)]
     for item in inexact:
@@ -311,7 +312,7 @@ def test_the_nearest_case_is_part_of_the_explanation(small_model: Path, small_mo
     )
     alone = predictor.explain(predictor.resolve(present=["HP:0000300"]), "OMIM:100003")
     assert explanation.base == pytest.approx(alone.base)
-    assert predictor.manifest.n_cases == 3
+    assert predictor.manifest.n_cases == 4  # one of a disease that nothing else describes
     assert Predictor.load(small_model).manifest.n_cases == 0
 
 
