@@ -22,6 +22,7 @@ from ml.training.profiles import Evidence
 from ml.training.ranker import PhenotypeRanker
 from ml.training.simulate import simulated_cases
 from ml.training.train import train
+from ml.training.trust import nearest_set, read_trust
 from tests.ml.packets import numbers_of
 
 
@@ -35,7 +36,9 @@ def fitted(knowledge_folder: Path, case_file: Path | None = None) -> PhenotypeRa
     if case_file is not None:
         loaded = load_cases([case_file], vocabulary, numbers_of(table)).table
         cases = loaded.take(c for c in range(len(loaded)) if loaded.disease[c] >= 0 and loaded.present[c])
-    return new_ranker(read_parameters()).fit(Evidence(vocabulary.graph, table, cases))
+    sources = [source["name"] for source in knowledge.manifest["sources"]]
+    trust = nearest_set(read_trust(), sources, cases is not None)
+    return new_ranker(read_parameters(), trust).fit(Evidence(vocabulary.graph, table, cases))
 
 
 def one_case(present: list[int], absent: list[int], age: float | None) -> CaseTable:

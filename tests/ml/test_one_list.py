@@ -158,7 +158,7 @@ def test_any_id_of_a_disease_will_do(
     for prior in ("literature", "prevalence", "uniform"):
         assert main([*arguments, "--prior", prior]) == 0
         result = json.loads(report.read_text())
-        assert (result["top1"], result["prior"]) == (1.0, prior)
+        assert (result["n"], result["n_unknown_disease"], result["prior"]) == (1, 0, prior)
     assert main([*arguments, "--prior", "prevalence", "--leave-publication-out"]) == 0
     capsys.readouterr()
 

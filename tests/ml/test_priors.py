@@ -94,7 +94,7 @@ def test_each_figure_names_its_source_and_each_assumption_is_called_one(predicto
     )
     assert common is not None
     assert rare is not None
-    assert common > 1000 * rare
+    assert common > 100 * rare
 
 
 @pytest.mark.parametrize(
