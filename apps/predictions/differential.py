@@ -13,13 +13,12 @@ from apps.predictions.output import named_in, prior_of
 from apps.predictions.services import Explained
 from apps.registry.selectors import released_at
 from ml.serving import Contribution, Explanation
+from ml.serving.groups import GENE
 
 SHOWN = 10
 TOP = 3
 # Half a bar each for what speaks against and for, in units of the drawing.
 _HALF = 50.0
-# The engine's label of a group of one gene: "gene FBN1".
-_GENE = "gene "
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +219,7 @@ def _places(prediction: Prediction, candidates: list[Candidate]) -> list[Place]:
     lines: list[tuple[bool, float, Candidate | None, Group | None]] = []
     for stored in prediction.output.get("groups", ()):
         members = [by_id.pop(disease_id) for disease_id in stored["members"] if disease_id in by_id]
-        gene = stored["label"].removeprefix(_GENE) if stored["label"].startswith(_GENE) else ""
+        gene = stored["label"].removeprefix(GENE) if stored["label"].startswith(GENE) else ""
         group = Group(
             gene, "" if gene else stored["label"], stored["probability"], members, len(stored["members"])
         )

@@ -29,10 +29,11 @@ from apps.predictions.output import ask_engine
 from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
 from apps.registry.running import Running, predictor_of, running_model
-from ml.serving import Explanation, Notice, PriorBasis, Query, UnknownDisease
+from ml.serving import Explanation, Notice, Predictor, PriorBasis, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
 
 LISTED = 100
+MOST_SIMILAR = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ class Explained:
 
     `shared` are the labels of what the nearest cases share with the patient, by id; `ids` are all that mean the
     disease; `prior` is a name; `n_own` counts the organisation's own patients with the disease, where the prior is
-    made of them.
+    made of them; `similar` are other diseases, those of its group in the list first.
     """
 
     prediction: Prediction
@@ -51,6 +52,20 @@ class Explained:
     prior: str
     basis: PriorBasis
     n_own: int | None
+    similar: tuple["Similar", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    """A disease like another one; `bond` is "gene FBN1", the name of a series, or "" where only findings are alike.
+
+    `rank` is its place in the list, or None.
+    """
+
+    id: str
+    name: str
+    bond: str
+    rank: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +287,26 @@ def explain(*, actor: Actor, prediction_id: UUID, disease_id: str) -> Explained:
         # What is not counted in the clinic's own mix follows prevalence.
         predictor.prior_basis(explanation.disease_id, PREVALENCE if prior.name == CLINIC else prior.name),
         prior.count_of(predictor, explanation.disease_id),
+        _similar(prediction, predictor, explanation),
+    )
+
+
+def _similar(prediction: Prediction, predictor: Predictor, explanation: Explanation) -> tuple[Similar, ...]:
+    """The other members of a disease's group in the list, then those that its model calls alike."""
+    ranks = {row[0]: rank for rank, row in enumerate(prediction.output["ranking"], start=1)}
+    own = explanation.disease_id
+    bonds = {
+        member: group["label"]
+        for group in prediction.output.get("groups", ())
+        if own in group["members"]
+        for member in group["members"]
+        if member != own
+    }
+    for other in explanation.about.similar:
+        bonds.setdefault(other.id, other.bond)
+    return tuple(
+        Similar(identity, predictor.candidates[identity], bond, ranks.get(identity))
+        for identity, bond in list(bonds.items())[:MOST_SIMILAR]
     )
 
 

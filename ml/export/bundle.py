@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.export.about import about_lines
 from ml.export.card import model_card
 from ml.export.converters import to_onnx
 from ml.export.learned import learned_layout
@@ -60,21 +61,18 @@ def bundle_files(
         + "\n"
         for t in knowledge.terms
     )
-    names = "".join(
-        json.dumps(
-            {
-                "id": i,
-                "name": diseases[i].name,
-                "rarity": diseases[i].rarity,
-                "ids": diseases[i].ids,
-                "genes": genes.get(i, []),
-                "series": series.get(i),
-            },
-            ensure_ascii=False,
-        )
-        + "\n"
+    listed = [
+        {
+            "id": i,
+            "name": diseases[i].name,
+            "rarity": diseases[i].rarity,
+            "ids": diseases[i].ids,
+            "genes": genes.get(i, []),
+            "series": series.get(i),
+        }
         for i in ranker.classes_.tolist()
-    )
+    ]
+    names = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in listed)
     files = {
         artefact.MODEL: to_onnx(ranker).SerializeToString(deterministic=True),
         artefact.DESCRIPTION: (json.dumps(described, indent=1, ensure_ascii=False) + "\n").encode(),
@@ -82,6 +80,7 @@ def bundle_files(
         artefact.TERMS: store.gzip_bytes(terms.encode()),
         artefact.DISEASES: store.gzip_bytes(names.encode()),
         artefact.ANNOTATIONS: artefact.pack_table(evidence.table),
+        artefact.ABOUT: store.gzip_bytes(about_lines(ranker, knowledge, listed)),
         artefact.PRIORS: _priors(ranker, knowledge),
         artefact.PROFILES: artefact.pack_arrays(
             {

@@ -4,6 +4,7 @@
 ranks, `explain` says why.
 """
 
+from ml.serving.about import About, SimilarDisease, Statement
 from ml.serving.artefact import CorruptArtefact, Manifest
 from ml.serving.asking import Question
 from ml.serving.explanation import Contribution, Expected, Explanation, UnknownDisease
@@ -17,6 +18,7 @@ from ml.serving.sufficiency import Sufficiency, Wanted
 from ml.serving.vocabulary import Vocabulary
 
 __all__ = [
+    "About",
     "Contribution",
     "CorruptArtefact",
     "DiseaseGroup",
@@ -35,6 +37,8 @@ __all__ = [
     "Question",
     "RankedDisease",
     "SimilarCase",
+    "SimilarDisease",
+    "Statement",
     "Sufficiency",
     "UnknownDisease",
     "Vocabulary",

@@ -27,6 +27,7 @@ PROFILES = "profiles.npz"
 CASES = "cases.npz"
 CARD = "MODEL_CARD.md"
 PRIORS = "priors.npz"
+ABOUT = "about.jsonl.gz"
 REQUIRED = frozenset({MODEL, DESCRIPTION, TERMS, DISEASES, ANNOTATIONS, PROFILES, PRIORS})
 
 
@@ -79,7 +80,7 @@ def read_bundle(folder: Path) -> Bundle:
         )
     if missing := REQUIRED - checksums.keys():
         raise CorruptArtefact(f"{folder / MANIFEST} does not list {', '.join(sorted(missing))}")
-    if strange := checksums.keys() - REQUIRED - {CASES, CARD}:
+    if strange := checksums.keys() - REQUIRED - {CASES, CARD, ABOUT}:
         raise CorruptArtefact(f"{folder / MANIFEST} lists unknown files: {', '.join(sorted(strange))}")
     if artefact_hash(checksums) != declared:
         raise CorruptArtefact(f"{folder / MANIFEST}: the artefact hash is not that of the files listed")

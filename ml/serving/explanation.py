@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ml.features.cases import CaseTable
 from ml.features.evidence import FREQUENCY_CLASSES, OWN, AnnotationTable, SiblingGroup
+from ml.serving.about import About, AboutTable
 from ml.serving.learned import STATES, LearnedFeatures
 from ml.serving.neighbours import SimilarCase, similar_cases
 from ml.serving.priors import Prior
@@ -81,7 +82,10 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`base` plus the weights of all contributions is `score`; `nearest_cases` of the disease, most similar first."""
+    """`base` plus the weights of all contributions is `score`; `nearest_cases` of the disease, most similar first.
+
+    `about` is what does not depend on the patient.
+    """
 
     disease_id: str
     name: str
@@ -90,6 +94,7 @@ class Explanation:
     contributions: tuple[Contribution, ...]
     expected_not_asked: tuple[Expected, ...]
     nearest_cases: tuple[SimilarCase, ...]
+    about: About
 
 
 class Explainer:
@@ -98,7 +103,7 @@ class Explainer:
     def __init__(
         self, vocabulary: Vocabulary, candidates: Mapping[str, str], table: AnnotationTable,
         profiles: Mapping[str, NDArray[Any]], cases: CaseTable | None,
-        run: Callable[..., list[NDArray[Any]]],
+        run: Callable[..., list[NDArray[Any]]], about: AboutTable,
     ) -> None:  # fmt: skip
         self._vocabulary = vocabulary
         self._names = candidates
@@ -110,6 +115,7 @@ class Explainer:
         self._share = float(profiles["share"])
         self._floor = float(profiles["floor"])
         self._run = run
+        self._about = about
         self._learned = LearnedFeatures(profiles) if "learned_term" in profiles else None
         self._root = vocabulary.graph.index[PHENOTYPIC_ABNORMALITY]
         # sorting the rows by disease takes a while; not while somebody waits
@@ -135,6 +141,7 @@ class Explainer:
             tuple(contributions),
             self._expected(rows, query),
             nearest,
+            self._about.of(disease),
         )
 
     def _mentioned(self, query: Query) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 # a member is at most this many times less probable than the best one of its group
 NEAR = 20.0
+# before the name of a gene, in the label of a group
+GENE = "gene "
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Grouper:
         spelling: dict[str, str] = {}
         members: dict[str, list[int]] = {}
         for number, record in enumerate(records):
-            bonds = [f"gene {gene}" for gene in record["genes"]]
+            bonds = [f"{GENE}{gene}" for gene in record["genes"]]
             bonds += [spelling.setdefault(s.casefold(), s) for s in (record["series"],) if s]
             self._bonds.append(tuple(bonds))
             for bond in bonds:

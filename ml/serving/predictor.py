@@ -15,7 +15,9 @@ from ml.features.cases import CaseTable
 from ml.features.encode import encode_patient
 from ml.features.evidence import AnnotationTable
 from ml.serving import query as queries
+from ml.serving.about import AboutTable
 from ml.serving.artefact import (
+    ABOUT,
     ANNOTATIONS,
     CASES,
     DISEASES,
@@ -124,8 +126,9 @@ class Predictor:
         # the cases that the model was trained on, or None
         self.training_cases: CaseTable | None = None if cases is None else unpack_cases(cases)
         self._explainer = Explainer(
-            self.vocabulary, self.candidates, table, profiles, self.training_cases, self.run
-        )
+            self.vocabulary, self.candidates, table, profiles, self.training_cases, self.run,
+            AboutTable(json_lines(bundle.files[ABOUT]) if ABOUT in bundle.files else (), records),
+        )  # fmt: skip
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> "Predictor":

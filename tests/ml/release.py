@@ -27,14 +27,19 @@ name: Clinical course
 is_a: HP:0000001 ! All
 
 [Term]
+id: HP:0003674
+name: Onset
+is_a: HP:0031797 ! Clinical course
+
+[Term]
 id: HP:0003577
 name: Congenital onset
-is_a: HP:0031797 ! Clinical course
+is_a: HP:0003674 ! Onset
 
 [Term]
 id: HP:0003584
 name: Late onset
-is_a: HP:0031797 ! Clinical course
+is_a: HP:0003674 ! Onset
 
 [Term]
 id: HP:0000118

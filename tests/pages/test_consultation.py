@@ -155,6 +155,35 @@ def test_reasons_show_frequency_and_linked_sources(browser: Client, case: Case) 
     assert actions()[len(before) :] == ["prediction.explain"]
 
 
+def test_reasons_say_inheritance_onset_and_what_is_alike(browser: Client, case: Case) -> None:
+    prediction = predict(browser, case)
+    url = reverse("predictions:reasons", args=[prediction.pk, MARFAN])
+    text = browser.get(url, headers=HTMX).content.decode()
+    about = re.search(r'<dl class="about">.*?</dl>', text, re.S)
+    assert about
+    assert "autosomal dominant" in about[0]
+    assert 'href="https://pubmed.ncbi.nlm.nih.gov/17502658/"' in about[0]
+    similar = about[0].partition("Similar diseases")[2]
+    assert "gene FBN1" in similar
+    assert "Loeys-Dietz syndrome" in similar
+    assert "alike in its findings" in similar
+    cystic_fibrosis = browser.get(
+        reverse("predictions:reasons", args=[prediction.pk, "OMIM:219700"]), headers=HTMX
+    ).content.decode()
+    onset = cystic_fibrosis.partition("Usual onset")[2]
+    assert re.search(r"first year.*?6 of 7.*?/10777364/", onset, re.S)
+
+
+def test_other_members_of_its_group_stand_first_among_similar_diseases(browser: Client, case: Case) -> None:
+    prediction = predict(browser, case)
+    group = next(group for group in prediction.output["groups"] if len(group["members"]) > 1)
+    first, second = group["members"][:2]
+    url = reverse("predictions:reasons", args=[prediction.pk, first])
+    similar = browser.get(url, headers=HTMX).content.decode().partition("Similar diseases")[2]
+    found = re.findall(r'href="[^"]*?((?:OMIM|ORPHA)[:%3A]+\d+)', similar)
+    assert found[0].replace("%3A", ":") == second
+
+
 def test_of_many_sources_the_first_are_shown_and_the_others_counted(browser: Client, case: Case) -> None:
     prediction = predict(browser, case)
     loeys_dietz_2 = "OMIM:610168"

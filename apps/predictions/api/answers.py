@@ -14,6 +14,7 @@ from apps.predictions.models import Feedback, Prediction
 from apps.predictions.output import named_in, prior_of
 from apps.predictions.services import Explained
 from apps.registry.api import ModelReference
+from ml.serving import Statement
 
 ADVICE = "The system advises; a clinician decides."
 # A list shows the head of each ranking; the whole is in the detail.
@@ -268,6 +269,28 @@ class SimilarCaseAnswer(serializers.Serializer):
     shared = TermReference(many=True, help_text=_("the most specific findings that both have"))
 
 
+class StatementAnswer(serializers.Serializer):
+    """Something published about a disease."""
+
+    text = serializers.CharField(
+        help_text=_("label of an HPO term, Orphanet's word, or a span of ages: P6M/P5Y")
+    )
+    term = serializers.CharField(allow_null=True, help_text=_("HPO id, or null"))
+    frequency = serializers.CharField(allow_null=True, help_text=_("as published"))
+    references = SourceReference(many=True)
+
+
+class SimilarDiseaseAnswer(serializers.Serializer):
+    """Another disease like it."""
+
+    disease = DiseaseReference()
+    bond = serializers.CharField(
+        allow_null=True,
+        help_text=_("what both share: `gene FBN1`, or the series; null where only their findings are alike"),
+    )
+    rank = serializers.IntegerField(allow_null=True, help_text=_("null when it is not among those listed"))
+
+
 class ExplanationAnswer(serializers.Serializer):
     """Why a disease has its place: `base` and the weights of all contributions add up to `score`."""
 
@@ -283,6 +306,11 @@ class ExplanationAnswer(serializers.Serializer):
     nearest_cases = SimilarCaseAnswer(
         many=True, help_text=_("most similar first; empty for models that learned from no cases")
     )
+    inheritance = StatementAnswer(many=True, help_text=_("empty where nothing is published"))
+    onset = StatementAnswer(
+        many=True, help_text=_("when it usually begins; empty where nothing is published")
+    )
+    similar = SimilarDiseaseAnswer(many=True, help_text=_("those of its group in the list first"))
     advice = serializers.CharField()
 
 
@@ -373,7 +401,26 @@ def explanation_answer(explained: Explained) -> dict[str, Any]:
             }
             for case in explanation.nearest_cases
         ],
+        "inheritance": [_statement(stated) for stated in explanation.about.inheritance],
+        "onset": [_statement(stated) for stated in explanation.about.onset],
+        "similar": [
+            {
+                "disease": {"id": other.id, "name": other.name},
+                "bond": other.bond or None,
+                "rank": other.rank,
+            }
+            for other in explained.similar
+        ],
         "advice": ADVICE,
+    }
+
+
+def _statement(stated: Statement) -> dict[str, Any]:
+    return {
+        "text": stated.text,
+        "term": stated.term or None,
+        "frequency": stated.frequency or None,
+        "references": sources(stated.references),
     }
 
 
