@@ -143,7 +143,10 @@ class _Record:
         if rules is None:
             return
         values = self._value.get(rules.field)
-        for i, entry in enumerate(values if isinstance(values, list) else []):
+        if values is not None and not isinstance(values, list):
+            self._problem(f"{rules.field}: {str(values)[:60]!r}; a list was expected")
+            return
+        for i, entry in enumerate(values or []):
             where = f"{rules.field}[{i}]"
             if not isinstance(entry, dict):
                 self._problem(f"{where}: {str(entry)[:60]!r}; an object was expected")
@@ -233,6 +236,6 @@ def _number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) else None

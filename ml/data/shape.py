@@ -123,13 +123,15 @@ class _Reader:
         source = self._text(top, "source", "")
         files = self._object(top.get("mappings") or {}, "mappings", {"findings", "diagnoses"})
         maps = {
-            key: CodeMap(source, self._path.parent / files[key] if key in files else None)
+            key: CodeMap(
+                source, self._path.parent / self._text(files, key, "mappings.") if key in files else None
+            )
             for key in ("findings", "diagnoses")
         }
         age = top.get("age")
         if age is not None:
             age = self._object(age, "age", {"field", "unit"})
-            if age.get("unit") not in AGE_UNITS:
+            if age.get("unit") not in tuple(AGE_UNITS):
                 raise self._fail("age.unit", age.get("unit"), f"one of {', '.join(AGE_UNITS)}")
         sex = top.get("sex")
         if sex is not None:

@@ -6,6 +6,8 @@ from pathlib import Path
 from ml.errors import EngineError
 
 MOST_BYTES = 5_000_000
+# far more than anybody counts, and no more than Python reads
+MOST_DIGITS = 12
 
 
 class ClinicMixError(EngineError, ValueError):
@@ -32,7 +34,7 @@ def read_clinic_mix(path: Path) -> dict[str, int]:
         cells = [cell.strip() for cell in line.split("\t")]
         if not line.strip() or (number == 1 and cells[-1:] == ["count"]):
             continue
-        if len(cells) != 2 or not cells[1].isdecimal():
+        if len(cells) != 2 or not cells[1].isdecimal() or len(cells[1]) > MOST_DIGITS:
             raise ClinicMixError(
                 f"{path.name}, line {number}: a disease id, a tab and a whole number were expected"
             )

@@ -207,6 +207,8 @@ def _read_record(raw: bytes, number: int, name: str) -> Iterator[Document | Line
         yield LineError(number, f"not UTF-8 at byte {error.start}", name)
     except json.JSONDecodeError as error:
         yield LineError(number, f"not JSON: {error.msg} at character {error.pos + 1}", name)
+    except ValueError:  # Python refuses to read a number of thousands of digits
+        yield LineError(number, "not JSON that can be read: a number has too many digits", name)
     except RecursionError:
         yield LineError(number, "nested too deeply", name)
     else:
@@ -255,7 +257,7 @@ def _sex(subject: dict[str, Any]) -> str | None:
     value = subject.get("sex")
     if value is None:
         return None
-    if value not in _SEXES:
+    if not isinstance(value, str) or value not in _SEXES:
         raise PacketError(f"subject.sex: {_shown(value)}; one of {', '.join(_SEXES)} was expected")
     return _SEXES[value]
 

@@ -68,11 +68,13 @@ def level_of(limits: Limits, information: FloatArray, explained: float) -> Level
 
 def detail_of(level: Level, n: int, contradictions: int) -> str:
     """The sentence that says what a level means for `n` findings that count."""
-    findings = "1 finding" if n == 1 else f"{n} findings"
+    findings, tell, fit, are = (
+        ("1 finding", "tells", "fits", "is") if n == 1 else (f"{n} findings", "tell", "fit", "are")
+    )
     sentence = {
-        "sufficient": f"{findings} tell enough to rank diseases.",
-        "few": f"{findings} {'is' if n == 1 else 'are'} few: in most patients more is needed to find the disease.",
-        "general": f"{findings} fit very many diseases: more specific ones are needed.",
+        "sufficient": f"{findings} {tell} enough to rank diseases.",
+        "few": f"{findings} {are} few: in most patients more is needed to find the disease.",
+        "general": f"{findings} {fit} very many diseases: more specific ones are needed.",
         "outside": f"No disease of the model explains the {findings} well: the disease may not be described here, or "
         "there may be more than one.",
         "none": "No finding that tells anything is present: there is nothing to rank diseases by.",

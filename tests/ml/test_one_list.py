@@ -159,6 +159,8 @@ def test_any_id_of_a_disease_will_do(
         assert main([*arguments, "--prior", prior]) == 0
         result = json.loads(report.read_text())
         assert (result["n"], result["n_unknown_disease"], result["prior"]) == (1, 0, prior)
+        if prior == "literature":
+            assert result["top1"] == 1.0
     assert main([*arguments, "--prior", "prevalence", "--leave-publication-out"]) == 0
     capsys.readouterr()
 

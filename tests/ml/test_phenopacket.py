@@ -110,6 +110,19 @@ def test_broken_lines_are_numbered_and_the_others_go_on(tmp_path: Path, name: st
     assert errors[1].detail == "the packet: [1, 2]; an object was expected"
 
 
+@pytest.mark.parametrize("name", ["cases.jsonl", "cases.json"])
+def test_what_python_itself_refuses_is_an_error_of_its_line(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(lines(GOOD, '{"id": ' + "1" * 5000 + "}", GOOD | {"subject": {"sex": ["FEMALE"]}}))
+    first, *errors = read_cases(path)
+    assert isinstance(first, PacketCase)
+    details = [(error.line, error.detail) for error in errors if isinstance(error, LineError)]
+    assert details == [
+        (2, "not JSON that can be read: a number has too many digits"),
+        (3, "subject.sex: ['FEMALE']; one of FEMALE, MALE, OTHER_SEX, UNKNOWN_SEX was expected"),
+    ]
+
+
 @pytest.mark.parametrize("document", [GOOD, [GOOD], {"members": [GOOD]}])
 def test_a_json_file_holds_one_packet_a_list_or_a_cohort(tmp_path: Path, document: Any) -> None:
     (tmp_path / "case.json").write_text(json.dumps(document, indent=2))

@@ -89,12 +89,12 @@ def test_each_figure_names_its_source_and_each_assumption_is_called_one(predicto
         assumed = predictor.prior_basis(identity, "prevalence")
         assert assumed.assumed
         assert "assumption" in assumed.source
-    common, rare = (
-        predictor.prior_basis(i, "prevalence").per_100000 for i in ("ICD10CM:J06.9", "OMIM:154700")
-    )
-    assert common is not None
-    assert rare is not None
-    assert common > 100 * rare
+    # the defaults that docs/adr/0017 states
+    common, rare = (predictor.prior_basis(i, "prevalence") for i in ("ICD10CM:J06.9", "OMIM:154700"))
+    n_publications = int(predictor.prior_basis("OMIM:154700").value.split()[0])
+    assert n_publications > 0
+    assert common.per_100000 == 110.0
+    assert rare.per_100000 == pytest.approx(0.0008 * (1 + n_publications) ** 2)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +104,7 @@ def test_each_figure_names_its_source_and_each_assumption_is_called_one(predicto
         ("a.json", '{"OMIM:1": 1.5}', "an object like"),
         ("a.json", '{"OMIM:1": 1, "OMIM:1": 2}', "stands twice"),
         ("a.json", "{", "is no JSON"),
+        ("a.tsv", "OMIM:1\t" + "9" * 5000, "line 1: a disease id, a tab"),
         ("a.tsv", "OMIM:1\tmany\n", "line 1: a disease id, a tab"),
         ("a.tsv", "disease_id\tcount\nOMIM:1\t1\nOMIM:1\t2\n", "line 3: OMIM:1 stands twice"),
         ("missing.tsv", None, "cannot be read"),

@@ -113,6 +113,16 @@ def test_levels(predictor: Predictor, present: list[str], level: str) -> None:
     assert found.detail.endswith(".")
 
 
+def test_one_finding_is_spoken_of_in_the_singular(predictor: Predictor) -> None:
+    details = [
+        predictor.sufficiency(predictor.resolve(present=[f])).detail for f in ("HP:0001250", "HP:0001166")
+    ]
+    assert details == [
+        "1 finding fits very many diseases: more specific ones are needed.",
+        "1 finding is few: in most patients more is needed to find the disease.",
+    ]
+
+
 def test_findings_that_no_disease_explains_are_outside(predictor: Predictor) -> None:
     present = [f for f in UNRELATED if predictor.vocabulary.is_phenotype(f)]
     assert len(present) >= 12

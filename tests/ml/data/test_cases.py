@@ -73,18 +73,22 @@ def test_measured_values_beyond_a_limit_are_findings_and_units_are_never_guessed
     odd = [
         {"test": "K", "result": 25, "unit": "mg/dL"},
         {"test": "K", "result": "6,1", "unit": "mmol/L"},
+        {"test": "K", "result": 10**400, "unit": "mmol/L"},
         "K 7",
     ]
-    cases, report = read(tmp_path, [record(laboratory=part) for part in (values, within, odd)])
+    cases, report = read(tmp_path, [record(laboratory=part) for part in (values, within, odd, "K 7")])
     assert [states(case) for case in cases] == [
         {"HP:0000300": "present", "LOCAL:clinic/low%20sodium": "present"},
         {"HP:0000300": "absent"},
         {},
+        {},
     ]
     details = [(problem["record"], problem["detail"]) for problem in report["problems"]]
-    assert [number for number, _ in details] == [3, 3, 3]
+    assert [number for number, _ in details] == [3, 3, 3, 3, 4]
     assert "unit 'mg/dL'; limits are known for mmol/L only" in details[0][1]
     assert "'6,1' is no number" in details[1][1]
+    assert details[2][1].endswith("is no number")
+    assert details[4][1] == "laboratory: 'K 7'; a list was expected"
 
 
 def test_a_bad_record_is_named_and_the_rest_goes_on(
@@ -119,6 +123,8 @@ def test_a_bad_record_is_named_and_the_rest_goes_on(
         (("limit: 5.5", "limit: high"), "measurements.limits[0].limit: 'high'; a number was expected"),
         (('operator: ">"', 'operator: "=>"'), "measurements.limits[0].operator"),
         (("unit: months", "unit: moons"), "age.unit: 'moons'"),
+        (("unit: months", "unit: [months]"), "age.unit: ['months']"),
+        (("findings: findings.sssom.tsv", "findings: 3"), "mappings.findings: 3; a text was expected"),
         (("source: clinic", "source: elsewhere"), "findings.sssom.tsv: subject clinic:"),
         (("findings.sssom.tsv", "nothing.tsv"), "nothing.tsv cannot be read"),
         (("source: clinic", "source: [clinic"), "is no YAML"),
