@@ -40,6 +40,14 @@ def write_folder(out: Path, content: Mapping[str, bytes]) -> None:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write one file. Raises OutputError."""
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+
+
 def _replace(staging: Path, out: Path) -> None:
     # a folder cannot be renamed over a full one, so the old one steps aside first
     if not out.exists():

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ml.folders import OutputError
+from ml.folders import write_file
 from ml.knowledge.store import gzip_bytes
 
 _MOST_SHOWN = 20
@@ -35,9 +35,11 @@ def _cases(options: argparse.Namespace) -> int:
     report = ReadingReport()
     records = read_source(options.files, read_shape(options.shape), report)
     content = "".join(json.dumps(record_of(case), ensure_ascii=False) + "\n" for case in records).encode()
-    _write(options.out, gzip_bytes(content) if options.out.suffix == ".gz" else content)
+    write_file(options.out, gzip_bytes(content) if options.out.suffix == ".gz" else content)
     if options.report is not None:
-        _write(options.report, (json.dumps(report.as_dict(), ensure_ascii=False, indent=1) + "\n").encode())
+        write_file(
+            options.report, (json.dumps(report.as_dict(), ensure_ascii=False, indent=1) + "\n").encode()
+        )
     _show("rejected", report.rejected)
     _show("left out", report.problems)
     n = report.findings
@@ -55,10 +57,3 @@ def _show(what: str, errors: Iterable[Any]) -> None:
         sys.stderr.write(f"{error.source}, record {error.line}: {error.detail} ({what})\n")
     if len(errors) > _MOST_SHOWN:
         sys.stderr.write(f"... and {len(errors) - _MOST_SHOWN} more ({what})\n")
-
-
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ml.folders import OutputError
+from ml.folders import write_file
 
 
 def add_commands(commands: Any) -> None:
@@ -84,10 +84,7 @@ def _say(line: str) -> None:
 
 
 def _write(report: dict[str, Any], path: Path) -> None:
-    try:
-        path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror}") from error
+    write_file(path, (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def _calibrate(options: argparse.Namespace) -> int:

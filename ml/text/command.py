@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ml.folders import write_file
 from ml.text.notes import InvalidNote, Notes
 
 _LARGEST_FILE = 4_000_000
@@ -93,7 +94,7 @@ def _benchmark(options: argparse.Namespace) -> int:
 
     report = run_benchmark(options.corpus, options.knowledge, lambda line: _print(line, sys.stderr))
     if options.report is not None:
-        options.report.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+        write_file(options.report, (json.dumps(report, indent=1) + "\n").encode())
     for name, result in report["systems"].items():
         for scope in ("phenotypes", "all"):
             figures = result[scope]

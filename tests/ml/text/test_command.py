@@ -101,6 +101,8 @@ def test_agreement_with_a_corpus(
     ours = json.loads(report.read_text())["systems"]["hoofbeat"]
     assert (ours["phenotypes"]["precision"], ours["phenotypes"]["recall"]) == (0.6667, 0.6667)
     assert (ours["all"]["precision"], ours["all"]["recall"]) == (0.75, 0.75)
+    assert main([*command[:-1], str(tmp_path)]) == 1
+    assert f"{tmp_path} cannot be written: Is a directory" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
