@@ -52,12 +52,12 @@ class Choice:
 
 
 def _clinic_prior(predictor: Predictor, counts: Mapping[str, int]) -> Prior:
-    """The prior of counts; diseases that this model does not know are left out, for models change and counts stay."""
-    try:
-        return predictor.clinic_prior(counts)
-    except EngineInvalidInput as error:
-        unknown = {_disease_of(issue) for issue in error.issues}
-        return predictor.clinic_prior({key: n for key, n in counts.items() if key not in unknown})
+    """The prior of counts; diseases that this model does not know are left out, for models change and counts stay.
+
+    Of counts of which it knows none, nothing is left but what they would be added to: the prevalence prior.
+    """
+    known = {disease_id: n for disease_id, n in counts.items() if disease_id in predictor.numbers}
+    return predictor.clinic_prior(known) if known else predictor.prior(PREVALENCE)
 
 
 def _disease_of(issue: Issue) -> str:

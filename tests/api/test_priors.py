@@ -6,6 +6,7 @@ import pytest
 
 from apps.accounts.models import User
 from apps.accounts.roles import Role
+from apps.predictions.models import CaseMix
 from tests.api.conftest import BODY, PREDICTIONS, errors_of, last_event, new_events
 from tests.api.contract import ContractClient
 from tests.conftest import MARFAN
@@ -65,6 +66,21 @@ def test_counts_make_the_prior_of_the_clinic(client: ContractClient, chooser: Co
     assert explained["basis"]["prior"] == "clinic"
     total = explained["base"] + sum(found["weight"] for found in explained["contributions"])
     assert total == pytest.approx(explained["score"], abs=1e-6)
+
+
+def test_counts_of_diseases_that_the_model_knows_no_more_change_nothing(
+    client: ContractClient, chooser: ContractClient
+) -> None:
+    mix = CaseMix.objects.get(pk=chooser.put(MIX, {"counts": {MARFAN: 12}}).json()["id"])
+    CaseMix.objects.create(
+        organisation_id=mix.organisation_id, entered_by_id=mix.entered_by_id, source=mix.source,
+        counts={"OMIM:1": 7},
+    )  # fmt: skip
+    made = client.post(PREDICTIONS, BODY | {"prior": "clinic"}).json()
+    usual = client.post(PREDICTIONS, BODY | {"prior": "prevalence"}).json()
+    assert (made["prior"], made["ranking"]) == ("clinic", usual["ranking"])
+    explained = client.get(f"{PREDICTIONS}{made['id']}/explanation/{MARFAN}/").json()
+    assert explained["basis"]["own_patients"] == 0
 
 
 @pytest.mark.parametrize(
