@@ -3,11 +3,13 @@
 One patient a run: inputs `patient` [1, terms + 2] (`ml.features.encode`) and `log_prior` [1, diseases], the natural
 logs of the weights that the diseases have before any finding. Outputs, of which a caller asks for those that he wants:
 `top_index`, `top_probability`, `top_score` [top]; `score`, `probability` [diseases], `none_of_these` [1]; and, for
-explanations, `present_term` [p] with `present_contribution` [p, diseases], `absent_term` [a] with the non-zero
+explanations, `explained` [1], the most that present findings add to the score of any disease; `present_term` [p] with
+`present_factor` [p, diseases], of which the logarithm is what the finding adds; `absent_term` [a] with the non-zero
 contributions as triplets `absent_owner`, `absent_disease`, `absent_value`, and `case_similarity` [training cases].
 A closed list's graph weighs all of these with the second of `LearnedScore.weights_`, and adds what many cases teach:
 `learned_feature` [f], the numbers of the features that the patient has, and `learned_contribution` [f, diseases].
-Ratios are stored as codes of one byte (`ml.training.likelihood`); their logarithms are float32, sums float64.
+Ratios are stored as codes of one byte (`ml.training.likelihood`); factors are float32, sums float64. The runtime
+computes every output in every run, asked for or not.
 """
 
 from typing import Any
@@ -35,8 +37,9 @@ OUTPUTS = {
     "score": DoubleTensorType,
     "probability": DoubleTensorType,
     "none_of_these": DoubleTensorType,
+    "explained": DoubleTensorType,
     "present_term": Int64TensorType,
-    "present_contribution": FloatTensorType,
+    "present_factor": FloatTensorType,
     "absent_term": Int64TensorType,
     "absent_owner": Int64TensorType,
     "absent_disease": Int64TensorType,
@@ -133,28 +136,24 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     countable = g.node("And", is_absent, g.node("Not", g.node("Or", implied, covered)))
     absent = g.where(countable, names["absent_term"])
 
-    # log R for each present finding and disease, then what it adds
-    dense = g.constant("dense", layout.dense)
+    # R for each present finding and disease, then floor + (1 - floor) * R
+    row = g.node("Gather", g.constant("row", layout.row), present)
+    cost = g.node("Gather", g.constant("cost", layout.cost), present)
+    codes = g.node("Gather", g.constant("dense", layout.dense), row)
     scale = g.constant("scale", np.array(1 / CODES_PER_UNIT, np.float32))
-    one = g.constant("code_of_one", np.array(CODE_OF_ONE, np.uint8))
-    logs = [g.constant("least", np.array([-CODE_OF_ONE / CODES_PER_UNIT], np.float32))]
-    for j in range(2):
-        row = g.node("Gather", g.constant("row", layout.row[:, j]), present)
-        cost = g.node("Gather", g.constant("cost", layout.cost[:, j]), present)
-        general = g.node("DequantizeLinear", g.node("Gather", dense, row), scale, one)
-        logs.append(g.node("Sub", general, g.node("Unsqueeze", cost, g.ints(1))))
+    scales = g.node("Expand", scale, g.node("Shape", present))
+    general = g.node("Relu", g.node("DequantizeLinear", codes, scales, cost, axis=0))
     owner, (disease, code) = g.lists("specific", layout.sparse, present)
-    flat = g.node("Reshape", g.node("Max", *logs), g.ints(-1))
+    flat = g.node("Reshape", general, g.ints(-1))
     position = g.node("Add", g.node("Mul", owner, g.ints(n_diseases)), _wide(g, disease))
-    flat = g.node("ScatterElements", flat, position, g.node("DequantizeLinear", code, scale, one), axis=0)
+    flat = g.node("ScatterElements", flat, position, g.node("DequantizeLinear", code, scale), axis=0)
     ratio = g.node("Exp", g.node("Reshape", flat, g.ints(-1, n_diseases)))
-    floor = np.array([likelihood.floor, 1 - likelihood.floor], np.float32)
-    softened = g.node(
-        "Add", g.node("Mul", ratio, g.constant("span", floor[1])), g.constant("floor", floor[0])
-    )
-    contribution = g.node("Log", softened, out=names["present_contribution"])
-    findings = g.node("ReduceSum", g.node("Cast", contribution, to=TensorProto.DOUBLE), g.ints(0), keepdims=0)
-    explained = g.node("ReduceMax", findings, keepdims=1)
+    span = (1 - likelihood.floor) * np.exp(-CODE_OF_ONE / CODES_PER_UNIT)  # of the code 0
+    ratio = g.node("Mul", ratio, g.constant("span", np.array(span, np.float32)))
+    floor = g.constant("floor", np.array(likelihood.floor, np.float32))
+    factor = g.node("Add", ratio, floor, out=names["present_factor"])
+    findings = _log_product(g, factor, n_diseases)
+    explained = g.node("ReduceMax", findings, keepdims=1, out=names["explained"])
 
     owner, (disease, value) = g.lists("absent", layout.absent, absent)
     g.node("Identity", owner, out=names["absent_owner"])
@@ -172,6 +171,32 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     g.node("Identity", ranked, out=names["top_score"])
     g.node("Identity", index, out=names["top_index"])
     g.node("Gather", probability, index, out=names["top_probability"])
+
+
+def _log_product(g: _Graph, factor: str, n_diseases: int) -> str:
+    """[diseases]: the sum over rows of the logarithms of `factor` [p, diseases], none above 60,000.
+
+    A logarithm costs more than all else that is done with a factor. So products of 8 factors are made first, which
+    float32 holds, and of 8 of those, which float64 holds; that leaves a logarithm per 64 findings.
+    """
+    count = g.node("Shape", factor, start=0, end=1)
+    left = []
+    for _ in range(3):
+        half = g.node("Div", count, g.ints(2))
+        odd = g.node("Sub", count, g.node("Add", half, half))
+        sizes = g.node("Concat", half, half, odd, axis=0)
+        first, second, rest = g.node("Split", factor, sizes, outputs=3, axis=0)
+        factor, count = g.node("Mul", first, second), half
+        left.append(rest)
+    # without any finding there is nothing to multiply but this
+    left.append(g.constant("ones", np.ones((1, n_diseases), np.float32)))
+    factor = g.node("Cast", g.node("Concat", factor, *left, axis=0), to=TensorProto.DOUBLE)
+    count = g.node("Neg", g.node("Shape", factor, start=0, end=1))
+    missing = g.node("Mod", count, g.ints(8))
+    pads = g.node("Concat", g.ints(0, 0), missing, g.ints(0), axis=0)
+    full = g.node("Pad", factor, pads, g.constant("one", np.array(1.0)))
+    product = g.node("ReduceProd", g.node("Reshape", full, g.ints(8, -1, n_diseases)), g.ints(0), keepdims=0)
+    return str(g.node("ReduceSum", g.node("Log", product), g.ints(0), keepdims=0))
 
 
 def _wide(g: _Graph, index: str) -> str:
@@ -288,8 +313,8 @@ def _shapes(operator: Any) -> None:
     shapes: dict[str, list[int | None]] = {
         name: [top] for name in ("top_index", "top_probability", "top_score")
     }
-    shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_contribution": [None, n_diseases]}
-    shapes["none_of_these"] = [1]
+    shapes |= {"score": [n_diseases], "probability": [n_diseases], "present_factor": [None, n_diseases]}
+    shapes |= {"none_of_these": [1], "explained": [1]}
     shapes["learned_contribution"] = [None, n_diseases]
     for variable in operator.outputs:
         variable.type.shape = shapes.get(variable.raw_name, [None])

@@ -1,9 +1,9 @@
 """The tables of the ONNX graph: the ratios R(t, d) of `FindingLikelihood` as dense rows plus exact sparse corrections.
 
 R(t, d), as a code of one byte, is a maximum over the ancestors of t. Dense, it would take terms x diseases (160 MB).
-But only some hundred general terms are known of many diseases; so each term takes the larger of two dense rows, each
-lowered by what the steps to its nearest general ancestors cost, and lists the few diseases for which a more specific
-term gives more. The result is the same function, with no further approximation (docs/adr/0010).
+But only some hundred general terms are known of many diseases; so each term takes the dense row of its nearest general
+ancestors, lowered by what the steps to them cost, and lists the few diseases for which a more specific term gives more.
+The result is the same function, with no further approximation (docs/adr/0010).
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.training.likelihood import CODES_PER_UNIT, N_CODES, FindingLikelihood, ratio_codes
+from ml.training.likelihood import N_CODES, FindingLikelihood, ratio_codes
 from ml.training.nearest import NearestCase
 
 # diseases, and the code of each
@@ -30,13 +30,13 @@ class Ragged:
 
 @dataclass(frozen=True)
 class RatioLayout:
-    """`dense` [rows, diseases], codes; `row`, `cost` [terms, 2]: log R(t, .) is the largest of what the code 0 and
-    dense[row[t, j]] stand for, the latter less cost[t, j], overwritten by the (disease, code) pairs of `sparse`.
+    """`dense` [rows, diseases], codes; `row`, `cost` [terms]: the codes of R(t, .) are dense[row[t]] less cost[t], at
+    least 0, overwritten by the (disease, code) pairs of `sparse`.
     `absent`: (disease, contribution) pairs of the terms. `ancestors`: proper ancestors of the terms."""
 
     dense: NDArray[np.uint8]
     row: NDArray[np.int64]
-    cost: NDArray[np.float32]
+    cost: NDArray[np.uint8]
     sparse: Ragged
     absent: Ragged
     ancestors: Ragged
@@ -81,8 +81,8 @@ def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> Ratio
     graph, step = likelihood.graph_, likelihood.step_
     is_dense = np.diff(likelihood.frequency_.indptr) > dense_above
     rows = _DenseRows(likelihood)
-    row = np.zeros((len(graph), 2), np.int64)
-    cost = np.full((len(graph), 2), N_CODES / CODES_PER_UNIT, np.float32)
+    row = np.zeros(len(graph), np.int64)
+    cost = np.zeros(len(graph), np.uint8)
     nearest: list[dict[int, int]] = [{} for _ in range(len(graph))]
     kept: list[_Codes] = [_nothing() for _ in range(len(graph))]
     for term in graph.order:
@@ -94,19 +94,16 @@ def ratio_layout(likelihood: FindingLikelihood, dense_above: int = 200) -> Ratio
                     nearest[term][general] = min(steps + 1, nearest[term].get(general, 1 << 30))
             nearest[term] = _undominated(likelihood, nearest[term])
             kept[term] = _sparse_row(likelihood, term, kept)
-        first, *rest = sorted(nearest[term].items(), key=lambda item: (item[1], item[0])) or [(term, 0)]
-        for j, group in enumerate(([first], rest)):
-            if group:
-                least = min(steps for _, steps in group)
-                row[term, j] = rows.number(
-                    tuple(sorted((general, steps - least) for general, steps in group))
-                )
-                cost[term, j] = step * least / CODES_PER_UNIT
+        general_terms = sorted(nearest[term].items()) or [(term, 0)]
+        least = min(steps for _, steps in general_terms)
+        row[term] = rows.number(tuple((general, steps - least) for general, steps in general_terms))
+        # no code exceeds the highest, so that what costs more leaves nothing either
+        cost[term] = min(step * least, N_CODES - 1)
     dense = np.stack(rows.values)
     pruned = []
     for term, (diseases, codes) in enumerate(kept):
-        lowered = dense[row[term]][:, diseases] - CODES_PER_UNIT * cost[term][:, None]
-        more = codes > np.maximum(lowered.max(axis=0), 0)
+        lowered = dense[row[term], diseases].astype(np.int64) - int(cost[term])
+        more = codes > np.maximum(lowered, 0)
         pruned.append((diseases[more], codes[more].astype(np.uint8)))
     return RatioLayout(
         dense,

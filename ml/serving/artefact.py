@@ -16,7 +16,7 @@ from ml.errors import EngineError
 from ml.features.cases import CaseTable
 from ml.features.evidence import COLUMNS, AnnotationTable, SiblingGroup
 
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "manifest.json"
 MODEL = "model.onnx"
 DESCRIPTION = "model.json"

@@ -152,14 +152,14 @@ class Explainer:
     def _weights(
         self, query: Query, disease: int, prior: Prior
     ) -> tuple[dict[tuple[str, str], float], float, tuple[SimilarCase, ...]]:
-        score, present, contribution, absent, owner, of, value, similarity = self._run(
-            query, "score", "present_term", "present_contribution", "absent_term", "absent_owner",
+        score, present, factor, absent, owner, of, value, similarity = self._run(
+            query, "score", "present_term", "present_factor", "absent_term", "absent_owner",
             "absent_disease", "absent_value", "case_similarity", prior=prior,
         )  # fmt: skip
         ids = self._vocabulary.graph.ids
+        contribution = np.log(factor[:, disease].astype(np.float64))
         weights = {
-            ("present", ids[t]): float(w)
-            for t, w in zip(present.tolist(), contribution[:, disease], strict=True)
+            ("present", ids[t]): w for t, w in zip(present.tolist(), contribution.tolist(), strict=True)
         }
         for k in np.flatnonzero(of == disease):
             weights[("absent", ids[absent[owner[k]]])] = float(value[k])
@@ -296,7 +296,9 @@ class _Rows:
     def nearest(self, term: int) -> int | None:
         """The term or ancestor that gives the largest ratio: the one that the score is made with."""
         best, best_ratio = None, 0.0
-        for ancestor, steps in sorted(self._graph.closure(term).items(), key=lambda item: item[1]):
+        closure = self._graph.closure(term).items()
+        known = [(ancestor, steps) for ancestor, steps in closure if ancestor in self._frequency]
+        for ancestor, steps in sorted(known, key=lambda item: item[1]):
             ratio = self._share**steps * self.frequency(ancestor) / self.background(ancestor)
             if ratio > best_ratio:
                 best, best_ratio = ancestor, ratio
@@ -304,8 +306,8 @@ class _Rows:
 
     def source(self, term: int) -> tuple[int, str | None, tuple[str, ...], bool] | None:
         """(annotated term, frequency as published, references, verified) behind the disease's frequency of a term."""
-        below = [t for t in self._rows if t == term or term in self._graph.closure(t)]
-        if not below:
+        below = self._below.get(term)
+        if below is None:
             return self._of_siblings(term)
         annotated = max(below, key=lambda t: (self.frequency(t), t == term, -t))
         rows = self._rows[annotated]
@@ -313,6 +315,15 @@ class _Rows:
         references = sorted(self._table.references_of(rows))
         verified = bool(self._table.columns["verified"][rows].any())
         return annotated, "; ".join(list(shown)[:_MOST_FREQUENCIES]) or None, tuple(references), verified
+
+    @cached_property
+    def _below(self) -> dict[int, list[int]]:
+        """The annotated terms that imply each term, itself among them."""
+        found: dict[int, list[int]] = {}
+        for annotated in self._rows:
+            for term in self._graph.closure(annotated):
+                found.setdefault(term, []).append(annotated)
+        return found
 
     def _of_siblings(self, term: int) -> tuple[int, str | None, tuple[str, ...], bool] | None:
         for reference, terms in self._group_terms:

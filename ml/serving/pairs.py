@@ -70,17 +70,18 @@ def scored_pairs(contribution: NDArray[np.float32], base: FloatArray) -> list[Sc
     part = np.ascontiguousarray(contribution[:, pool])
     together = np.zeros((len(pool), len(pool)), np.float32)
     lead = np.zeros((len(pool), len(pool)), np.int16)
+    # arrays for every finding anew would cost more than what is done with them
+    larger, leads = np.empty_like(together), np.empty(together.shape, bool)
     for row in part:
-        np.add(together, np.maximum(row[:, None], row[None, :]), out=together)
-        lead += row[:, None] > row[None, :] + _CLEARLY
+        np.add(together, np.maximum(row[:, None], row[None, :], out=larger), out=together)
+        np.add(lead, np.greater(row[:, None], row[None, :] + _CLEARLY, out=leads), out=lead)
     own = base[pool]
     total = together + own[:, None] + own[None, :]
     total[(lead < LEAST_EXPLAINED) | (lead.T < LEAST_EXPLAINED)] = -np.inf
     gain = total - score.max()
     found: list[ScoredPair] = []
     used: set[int] = set()
-    best = np.argsort(-gain, axis=None, kind="stable")
-    for flat in best[: 40 * MOST_PAIRS].tolist():
+    for flat in _largest(gain.ravel(), 40 * MOST_PAIRS):
         i, j = divmod(flat, len(pool))
         if len(found) == MOST_PAIRS or not np.isfinite(gain[i, j]):
             break
@@ -97,3 +98,10 @@ def scored_pairs(contribution: NDArray[np.float32], base: FloatArray) -> list[Sc
             )
         )  # fmt: skip
     return found
+
+
+def _largest(values: FloatArray, n: int) -> list[int]:
+    """Where the `n` largest values are, largest first, the first of equal ones first."""
+    n = min(n, len(values))
+    found = np.flatnonzero(values >= np.partition(values, len(values) - n)[len(values) - n])
+    return [int(i) for i in found[np.argsort(-values[found], kind="stable")][:n]]

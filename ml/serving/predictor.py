@@ -261,12 +261,11 @@ class Predictor:
 
     def sufficiency(self, query: Query) -> Sufficiency:
         """Whether the findings are enough to rank by, and which kind would help."""
-        score, probability, terms, contribution = self.run(
-            query, "score", "probability", "present_term", "present_contribution"
+        score, probability, terms, explained = self.run(
+            query, "score", "probability", "present_term", "explained"
         )
         information = self._finding_model.information[terms]
-        explained = float(contribution.sum(axis=0, dtype=np.float64).max())
-        level = level_of(self._limits, information, explained)
+        level = level_of(self._limits, information, float(explained[0]))
         contradictions = sum(notice.code == "inconsistent" for notice in query.notices)
         gains = self._asker.gains(query, Ranked.of(score, probability))
         return Sufficiency(level, detail_of(level, len(terms), contradictions), self._kinds.wanted(gains))
@@ -276,7 +275,8 @@ class Predictor:
 
         A pair is named only if its gain passes a threshold that at most 5 % of patients with one disease reach.
         """
-        terms, contribution = self.run(query, "present_term", "present_contribution")
+        terms, factor = self.run(query, "present_term", "present_factor")
+        contribution = np.log(factor)
         nobody = encode_patient((), (), query.age_years, query.sex, len(self.vocabulary.graph))
         (base,) = self.run_row(nobody, "score", prior=prior)
         ids = [self.vocabulary.graph.ids[t] for t in terms.tolist()]

@@ -371,8 +371,8 @@ def test_a_manifest_that_was_made_to_fit_is_found(small_model: Path, tmp_path: P
     ("content", "message"),
     [(None, "has no readable manifest"), ("{", "is damaged"), ('{"format": 1}', "is damaged"),
      ('{"format": 9, "files": {}, "artefact_hash": "x"}', "is a model of format 9"),
-     ('{"format": 1, "files": {}, "artefact_hash": "x"}', "format 1; this version serves format 2: train it again"),
-     ('{"format": 2, "files": {}, "artefact_hash": "x"}', "does not list")],
+     ('{"format": 2, "files": {}, "artefact_hash": "x"}', "format 2; this version serves format 3: train it again"),
+     ('{"format": 3, "files": {}, "artefact_hash": "x"}', "does not list")],
 )  # fmt: skip
 def test_a_folder_that_is_no_model(tmp_path: Path, content: str | None, message: str) -> None:
     if content is not None:
