@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ml.features.evidence import AnnotationTable
+from ml.knowledge import read_knowledge
 from ml.knowledge.build import build_knowledge
 from ml.serving import Predictor
+from ml.serving.vocabulary import Vocabulary
+from ml.training.data import annotation_table, vocabulary_of
 from ml.training.train import train
 from tests.ml.packets import packet
 from tests.ml.release import write_release
@@ -56,4 +60,30 @@ def small_model_with_cases(
     """A model of the hand-written release, trained on `small_cases`."""
     folder = tmp_path_factory.mktemp("small-model") / "model"
     train(folder, small_knowledge, [small_cases])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def knowledge(small_knowledge: Path) -> Path:
+    """The knowledge of the three fixtures below; a module may build its own instead."""
+    return small_knowledge
+
+
+@pytest.fixture(scope="module")
+def vocabulary(knowledge: Path) -> Vocabulary:
+    """The terms of the module's knowledge."""
+    return vocabulary_of(read_knowledge(knowledge).terms)
+
+
+@pytest.fixture(scope="module")
+def table(knowledge: Path, vocabulary: Vocabulary) -> AnnotationTable:
+    """The annotation rows of the module's knowledge."""
+    return annotation_table(read_knowledge(knowledge), vocabulary)
+
+
+@pytest.fixture(scope="module")
+def model(knowledge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of the module's knowledge, without cases."""
+    folder = tmp_path_factory.mktemp("model") / "model"
+    train(folder, knowledge)
     return folder

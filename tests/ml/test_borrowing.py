@@ -9,13 +9,10 @@ import pytest
 from ml.evaluation.run import benchmark
 from ml.features.evidence import ALLELIC, EXACT, INEXACT, NAMED, AnnotationTable
 from ml.features.withhold import withhold, withhold_one_each
-from ml.knowledge import read_knowledge
 from ml.knowledge.build import build_knowledge
 from ml.serving import Predictor
 from ml.serving.vocabulary import Vocabulary
-from ml.training.data import annotation_table, vocabulary_of
 from ml.training.profiles import Evidence, ProfileEstimator
-from ml.training.train import train
 from tests.ml.packets import packet
 from tests.ml.release import hpoa, write_release
 
@@ -47,23 +44,6 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (release / "genes_to_phenotype.txt").write_text(header + "".join(lines))
     build_knowledge(folder / "out", str(release))
     return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def vocabulary(knowledge: Path) -> Vocabulary:
-    return vocabulary_of(read_knowledge(knowledge).terms)
-
-
-@pytest.fixture(scope="module")
-def table(knowledge: Path, vocabulary: Vocabulary) -> AnnotationTable:
-    return annotation_table(read_knowledge(knowledge), vocabulary)
-
-
-@pytest.fixture(scope="module")
-def model(knowledge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "model"
-    train(folder, knowledge)
-    return folder
 
 
 def test_names_become_rows_and_groups(table: AnnotationTable) -> None:

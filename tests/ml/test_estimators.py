@@ -11,9 +11,8 @@ from ml.features.evidence import AnnotationTable
 from ml.features.findings import scored_findings
 from ml.features.graph import TermGraph
 from ml.features.withhold import withhold, withhold_one_each
-from ml.knowledge import read_knowledge
 from ml.serving.vocabulary import Vocabulary
-from ml.training.data import annotation_table, load_cases, vocabulary_of
+from ml.training.data import load_cases
 from ml.training.offset import DiseaseOffset
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence, ProfileEstimator
@@ -21,16 +20,6 @@ from ml.training.ranker import PhenotypeRanker
 from tests.ml.packets import numbers_of
 
 EPSILON, ALPHA, BETA, GAMMA, DELTA = range(5)  # DECIPHER:9 sorts first
-
-
-@pytest.fixture(scope="module")
-def vocabulary(small_knowledge: Path) -> Vocabulary:
-    return vocabulary_of(read_knowledge(small_knowledge).terms)
-
-
-@pytest.fixture(scope="module")
-def table(small_knowledge: Path, vocabulary: Vocabulary) -> AnnotationTable:
-    return annotation_table(read_knowledge(small_knowledge), vocabulary)
 
 
 @pytest.fixture(scope="module")

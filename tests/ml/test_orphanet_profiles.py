@@ -11,14 +11,12 @@ from ml.evaluation.protocols import LeavePublicationOut
 from ml.evaluation.run import benchmark
 from ml.features.evidence import EXACT, INEXACT, OWN, AnnotationTable
 from ml.features.withhold import withhold, withhold_one_each
-from ml.knowledge import read_knowledge
 from ml.knowledge.build import OptionalSources, build_knowledge
 from ml.serving import Predictor
 from ml.serving.vocabulary import Vocabulary
-from ml.training.data import annotation_table, load_cases, vocabulary_of
+from ml.training.data import load_cases
 from ml.training.parameters import new_ranker, read_parameters
 from ml.training.profiles import Evidence, ProfileEstimator
-from ml.training.train import train
 from tests.ml.packets import numbers_of, packet
 from tests.ml.release import orphapacket, write_release, write_sssom
 
@@ -62,23 +60,6 @@ def knowledge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     release = str(write_release(folder / "release"))
     build_knowledge(folder / "out", release, optional=OptionalSources(packets, [sssom]))
     return folder / "out"
-
-
-@pytest.fixture(scope="module")
-def vocabulary(knowledge: Path) -> Vocabulary:
-    return vocabulary_of(read_knowledge(knowledge).terms)
-
-
-@pytest.fixture(scope="module")
-def table(knowledge: Path, vocabulary: Vocabulary) -> AnnotationTable:
-    return annotation_table(read_knowledge(knowledge), vocabulary)
-
-
-@pytest.fixture(scope="module")
-def model(knowledge: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model") / "model"
-    train(folder, knowledge)
-    return folder
 
 
 def test_matched_phenotypes_become_rows_with_their_reference(table: AnnotationTable) -> None:
