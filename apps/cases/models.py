@@ -62,18 +62,27 @@ class CaseUserObjectPermission(UserObjectPermissionBase):
     content_object = models.ForeignKey(Case, models.CASCADE, related_name="care_team")
 
 
+# By `Finding.is_present`.
+STATES = {True: "present", False: "absent", None: "uncertain"}
+
+
 class Finding(models.Model):
-    """A finding that the patient has, or was examined for and has not."""
+    """A finding that the patient has, was examined for and has not, or of which nobody can say yet."""
 
     case = models.ForeignKey(Case, models.CASCADE, related_name="findings")
     term = models.ForeignKey(Term, models.PROTECT, related_name="+")
-    is_present = models.BooleanField()
+    is_present = models.BooleanField(null=True, help_text="null: it came up, and is uncertain")
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["case", "term"], name="finding_once_a_case")]
+
+    @property
+    def state(self) -> str:
+        """present, absent or uncertain."""
+        return STATES[self.is_present]
 
 
 class UnknownFinding(models.Model):

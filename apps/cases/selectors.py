@@ -85,10 +85,12 @@ def pseudonyms_of(*, actor: Actor) -> set[str]:
     return set(Patient.objects.filter(organisation_id=actor.scope).values_list("pseudonym", flat=True))
 
 
-def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str]]:
-    """(present, absent) term ids."""
-    rows = list(findings)
-    return [f.term_id for f in rows if f.is_present], [f.term_id for f in rows if not f.is_present]
+def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str], list[str]]:
+    """(present, absent, uncertain) term ids."""
+    states: dict[bool | None, list[str]] = {True: [], False: [], None: []}
+    for finding in findings:
+        states[finding.is_present].append(finding.term_id)
+    return states[True], states[False], states[None]
 
 
 def list_unknown(*, case: Case) -> list[tuple[str, str]]:

@@ -40,6 +40,7 @@ class NewCase:
     age: str = ""
     present: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ()
     consents: Mapping[str, bool] = field(default_factory=dict)
 
 
@@ -87,7 +88,7 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
     )
     case.save(force_insert=True)
     grant_access(case=case, user=actor.user)
-    _write_findings(actor, case, new.present, new.absent)
+    _write_findings(actor, case, new.present, new.absent, new.uncertain)
     return case
 
 
@@ -95,8 +96,12 @@ def _retention_end() -> datetime:
     return timezone.now() + timedelta(days=settings.RETENTION_DAYS)
 
 
-def _write_findings(actor: Actor, case: Case, present: Iterable[str], absent: Iterable[str]) -> None:
-    rows = [(term_id, True) for term_id in present] + [(term_id, False) for term_id in absent]
+def _write_findings(
+    actor: Actor, case: Case, present: Iterable[str], absent: Iterable[str], uncertain: Iterable[str]
+) -> None:
+    rows: list[tuple[str, bool | None]] = [(term_id, True) for term_id in present]
+    rows += [(term_id, False) for term_id in absent]
+    rows += [(term_id, None) for term_id in uncertain]
     Finding.objects.bulk_create(
         Finding(case=case, term_id=term_id, is_present=is_present, recorded_by=actor.account())
         for term_id, is_present in rows
@@ -133,8 +138,9 @@ def change_case(
     sex: str | None = None,
     present: Iterable[str] | None = None,
     absent: Iterable[str] | None = None,
+    uncertain: Iterable[str] | None = None,
 ) -> Case:
-    """Change what is given; `present` or `absent` replace all findings of that state."""
+    """Change what is given; `present`, `absent` or `uncertain` replace all findings of that state."""
     actor.require(Capability.CASE_WRITE)
     lock_case(actor=actor, case_id=case_id)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
@@ -143,10 +149,10 @@ def change_case(
         case.patient.save(update_fields=["sex"])
     if age is not None:
         case.age = age
-    for is_present, term_ids in ((True, present), (False, absent)):
+    for is_present, term_ids in ((True, present), (False, absent), (None, uncertain)):
         if term_ids is not None:
             case.findings.filter(is_present=is_present).delete()
-    _write_findings(actor, case, present or (), absent or ())
+    _write_findings(actor, case, present or (), absent or (), uncertain or ())
     _touch(case)
     record_event(
         actor=actor,
@@ -159,8 +165,8 @@ def change_case(
 
 
 @transaction.atomic
-def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) -> Case:
-    """Add a finding, or change whether it is present. The term must exist."""
+def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool | None) -> Case:
+    """Add a finding, or change whether it is present (None: uncertain). The term must exist."""
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     Finding.objects.update_or_create(
@@ -171,8 +177,8 @@ def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool) 
 
 
 @transaction.atomic
-def set_findings(*, actor: Actor, case_id: UUID, states: Mapping[str, bool]) -> Case:
-    """Add several findings as one act (term id -> whether it is present); those there already change. Terms exist."""
+def set_findings(*, actor: Actor, case_id: UUID, states: Mapping[str, bool | None]) -> Case:
+    """Add several findings as one act (term id -> as in `set_finding`); those there already change. Terms exist."""
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     account = actor.account()

@@ -55,7 +55,7 @@ def _write_once(path: Path, content: bytes) -> None:
 
 def _phenopacket(case: Case) -> dict[str, Any]:
     """GA4GH Phenopacket v2, just the parts that training reads."""
-    present, absent = split_findings(case.findings.all())
+    present, absent, _uncertain = split_findings(case.findings.all())
     subject: dict[str, Any] = {"id": str(case.patient_id), "sex": _PHENOPACKET_SEX[case.patient.sex]}
     if case.age:
         subject["timeAtLastEncounter"] = {"age": {"iso8601duration": case.age}}

@@ -10,7 +10,10 @@ from apps.registry.models import ModelVersion
 
 
 class Prediction(Record):
-    """One answer of the engine: what went in, what came out, which model, who asked, how long it took."""
+    """One answer of the engine: what went in, what came out, which model, who asked, how long it took.
+
+    `input` has "uncertain", too, except in the oldest rows.
+    """
 
     organisation_id = models.UUIDField()
     case = models.ForeignKey(Case, models.PROTECT, null=True, related_name="predictions")

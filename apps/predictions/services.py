@@ -72,10 +72,11 @@ class Similar:
 class Findings:
     """The engine's input: HPO ids, an ISO 8601 duration, a sex."""
 
-    present: Sequence[str]
+    present: Sequence[str] = ()
     absent: Sequence[str] = ()
     age: str | None = None
     sex: str | None = None
+    uncertain: Sequence[str] = ()
 
 
 def resolve_findings(*, findings: Findings) -> tuple[Running, Query]:
@@ -91,6 +92,7 @@ def _resolve(running: Running, findings: Findings, *, may_be_empty: bool = False
             absent=list(findings.absent),
             age=findings.age or None,
             sex=findings.sex or None,
+            uncertain=list(findings.uncertain),
             may_be_empty=may_be_empty,
         )
     except EngineInvalidInput as error:
@@ -132,7 +134,9 @@ def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
     """Enter a case and predict it as one act with one event: for imports, where the two are never apart."""
     actor.require(Capability.PREDICTION_CREATE)
     case = enter_case(actor=actor, new=new)
-    prediction = _predict(actor, Findings(new.present, new.absent, new.age, new.sex), case, None)
+    prediction = _predict(
+        actor, Findings(new.present, new.absent, new.age, new.sex, new.uncertain), case, None
+    )
     _record(actor, prediction, case)
     return prediction
 
@@ -143,7 +147,7 @@ def check_case(*, findings: Findings) -> Query:
     Raises InvalidInput with everything that is wrong.
     """
     query = _resolve(running_model(), findings, may_be_empty=True)
-    current = [*query.present, *query.absent]
+    current = [*query.present, *query.absent, *query.uncertain]
     # The model may have been trained on another release than the one that is loaded.
     unknown = sorted(set(current) - labels_of(term_ids=current).keys())
     if unknown:
@@ -155,8 +159,14 @@ def check_case(*, findings: Findings) -> Query:
 @transaction.atomic
 def enter_checked_case(*, actor: Actor, new: NewCase) -> tuple[Case, tuple[Notice, ...]]:
     """Enter a case whose findings may still be anything: (the case, what was put right)."""
-    query = check_case(findings=Findings(new.present, new.absent, new.age, new.sex))
-    checked = replace(new, present=query.present, absent=query.absent, sex=query.sex or Sex.UNKNOWN.value)
+    query = check_case(findings=Findings(new.present, new.absent, new.age, new.sex, new.uncertain))
+    checked = replace(
+        new,
+        present=query.present,
+        absent=query.absent,
+        uncertain=query.uncertain,
+        sex=query.sex or Sex.UNKNOWN.value,
+    )
     return create_case(actor=actor, new=checked), query.notices
 
 
@@ -169,6 +179,7 @@ def change_checked_case(
     sex: str | None,
     present: Sequence[str] | None,
     absent: Sequence[str] | None,
+    uncertain: Sequence[str] | None,
     consents: Mapping[str, bool],
 ) -> tuple[Case, tuple[Notice, ...]]:
     """Change what is not None: (the case, what was put right). The case must be sound as a whole afterwards.
@@ -183,9 +194,10 @@ def change_checked_case(
             before.absent if absent is None else absent,
             before.age if age is None else age,
             before.sex if sex is None else sex,
+            before.uncertain if uncertain is None else uncertain,
         )
     )
-    has_findings = present is not None or absent is not None
+    has_findings = any(listed is not None for listed in (present, absent, uncertain))
     if has_findings or age is not None or sex is not None:
         change_case(
             actor=actor,
@@ -194,16 +206,25 @@ def change_checked_case(
             sex=None if sex is None else query.sex,
             present=query.present if has_findings else None,
             absent=query.absent if has_findings else None,
+            uncertain=query.uncertain if has_findings else None,
         )
     for purpose, is_given in consents.items():
         record_consent(actor=actor, case_id=case_id, purpose=purpose, is_given=is_given)
     return get_case(actor=actor, case_id=case_id), query.notices
 
 
+def weighs_uncertain() -> bool:
+    """Whether the running model makes anything of uncertain findings; also True where none runs to be asked."""
+    try:
+        return running_model().predictor.weighs_uncertain
+    except Unavailable:
+        return True
+
+
 def findings_of(case: Case) -> Findings:
     """The engine's input for a stored case."""
-    present, absent = split_findings(case.findings.all())
-    return Findings(present, absent, case.age, case.patient.sex)
+    present, absent, uncertain = split_findings(case.findings.all())
+    return Findings(present, absent, case.age, case.patient.sex, uncertain)
 
 
 def is_outdated(*, prediction: Prediction, case: Case) -> bool:
@@ -215,9 +236,10 @@ def is_outdated(*, prediction: Prediction, case: Case) -> bool:
         return True
     except Unavailable:
         return False
-    now = (set(query.present), set(query.absent), findings.age or None, query.sex)
     then = prediction.input
-    return now != (set(then["present"]), set(then["absent"]), then["age"], then["sex"])
+    now = (set(query.present), set(query.absent), set(query.uncertain), findings.age or None, query.sex)
+    stated = (set(then["present"]), set(then["absent"]), set(then.get("uncertain", ())))
+    return now != (*stated, then["age"], then["sex"])
 
 
 def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | None) -> Prediction:
@@ -237,6 +259,7 @@ def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | N
         input={
             "present": list(query.present),
             "absent": list(query.absent),
+            "uncertain": list(query.uncertain),
             "age": findings.age or None,
             "sex": query.sex,
         },

@@ -144,9 +144,14 @@ class Explainer:
             self._about.of(disease),
         )
 
+    @property
+    def weighs_uncertain(self) -> bool:
+        """Whether anything was learned of uncertain findings."""
+        return self._learned is not None
+
     def _mentioned(self, query: Query) -> tuple[tuple[str, tuple[str, ...]], ...]:
         # only what many cases teach makes anything of an uncertain finding
-        uncertain = query.uncertain if self._learned is not None else ()
+        uncertain = query.uncertain if self.weighs_uncertain else ()
         return tuple(zip(STATES, (query.present, query.absent, uncertain), strict=True))
 
     def _weights(

@@ -196,6 +196,11 @@ class Predictor:
         )  # fmt: skip
 
     @property
+    def weighs_uncertain(self) -> bool:
+        """Whether uncertain findings change the score: only in a closed list that learned from such cases."""
+        return self._explainer.weighs_uncertain
+
+    @property
     def coverages(self) -> tuple[float, ...]:
         """The coverages that sets can have; none for a closed list."""
         return () if self._set_limits is None else self._set_limits.coverages

@@ -52,7 +52,7 @@ def test_a_draft_may_have_no_finding_and_no_consent(client: ContractClient) -> N
     entered = client.post(CASES, {"pseudonym": "K7-0001"}).json()
     assert (entered["sex"], entered["age"]) == ("unknown", "")
     assert entered["consent"] == {"care": False, "training": False}
-    assert entered["findings"] == {"present": [], "absent": []}
+    assert entered["findings"] == {"present": [], "absent": [], "uncertain": []}
     assert client.post(PREDICTIONS, {"case": entered["id"]}).status_code == 403
 
 
@@ -220,3 +220,34 @@ def test_a_denial_tells_no_more_than_an_id_that_never_was(
     never = client.get(address("0198f3b2-7c1e-7d3a-9c54-2f1f0c6f6a11")).json()
     assert {**there, "request_id": ""} == {**never, "request_id": ""}
     assert AuditEvent.objects.filter(outcome="denied").count() == 2
+
+
+def test_uncertain_findings_are_kept_apart_and_ranked_without(
+    api: Any, clinician: Any, active_model: Any
+) -> None:
+    client = api(clinician)
+    findings = {
+        "present": ["HP:0001166", "HP:0001083"],
+        "absent": [],
+        "uncertain": ["HP:0002650", "HP:0001166"],
+    }
+    body = {"pseudonym": "U-1", "findings": findings, "consent": {"care": True}}
+    entered = client.post("/api/v1/cases/", body, format="json")
+    assert entered.status_code == 201
+    # what is present is no longer uncertain
+    assert [term["id"] for term in entered.json()["findings"]["uncertain"]] == ["HP:0002650"]
+    address = f"/api/v1/cases/{entered.json()['id']}/"
+    with_it = client.post("/api/v1/predictions/", {"case": entered.json()["id"]}, format="json").json()
+    assert with_it["input"]["uncertain"] == ["HP:0002650"]
+    stated = {"present": ["HP:0001166", "HP:0001083"]}
+    without = client.post("/api/v1/predictions/", {"findings": stated}, format="json").json()
+    assert without["input"]["uncertain"] == []
+    assert with_it["ranking"] == without["ranking"]
+    changed = client.patch(address, {"findings": {"uncertain": ["HP:0000193"]}}, format="json").json()[
+        "findings"
+    ]
+    assert [term["id"] for term in changed["uncertain"]] == ["HP:0000193"]
+    assert len(changed["present"]) == 2
+    refused = client.patch(address, {"findings": {"uncertain": ["HP:9999999"]}}, format="json")
+    assert refused.status_code == 422
+    assert "findings.uncertain" in refused.content.decode()

@@ -55,7 +55,13 @@ def test_the_ranking_is_a_ranking(client: ContractClient) -> None:
 
 def test_absent_findings_sex_and_age_matter_or_are_said_to_be_optional(client: ContractClient) -> None:
     bare = client.post(PREDICTIONS, {"findings": {"present": list(MARFAN_FINDINGS)}}).json()
-    assert bare["input"] == {"present": list(MARFAN_FINDINGS), "absent": [], "age": None, "sex": None}
+    assert bare["input"] == {
+        "present": list(MARFAN_FINDINGS),
+        "absent": [],
+        "uncertain": [],
+        "age": None,
+        "sex": None,
+    }
     excluded = client.post(
         PREDICTIONS, {"findings": {"present": list(MARFAN_FINDINGS[1:]), "absent": [MARFAN_FINDINGS[0]]}}
     ).json()

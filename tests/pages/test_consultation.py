@@ -115,6 +115,35 @@ def test_a_removed_finding_can_be_put_back_as_it_was(browser: Client, case: Case
     assert case.findings.filter(term_id="HP:0000193", is_present=False).exists()
 
 
+def test_a_finding_marked_as_uncertain_is_kept_and_said_to_change_nothing(
+    browser: Client, case: Case
+) -> None:
+    before = actions()
+    url = reverse("predictions:set-finding", args=[case.pk])
+    text = browser.post(url, {"finding": ARACHNODACTYLY, "state": "uncertain"}, headers=HTMX).content.decode()
+    assert actions()[len(before) :] == ["case.finding.set"]
+    assert case.findings.get(term_id=ARACHNODACTYLY).is_present is None
+    row = re.search(
+        rf'<li class="finding"\s+data-state="uncertain">(.*?{ARACHNODACTYLY}.*?)</li>', text, re.S
+    )
+    assert row
+    assert re.search(r'value="uncertain"\s+aria-pressed="true">\? uncertain', row[1])
+    assert row[1].count('aria-pressed="true"') == 1
+    assert "the model in use makes nothing of them" in text
+    prediction = predict(browser, case)
+    assert prediction.input["uncertain"] == [ARACHNODACTYLY]
+    assert ARACHNODACTYLY not in prediction.input["present"]
+    past = browser.get(reverse("predictions:detail", args=[prediction.pk])).content.decode()
+    assert "? uncertain" in past
+    removed = browser.post(
+        reverse("predictions:remove-finding", args=[case.pk]),
+        {"finding": ARACHNODACTYLY, "state": "uncertain"},
+        headers=HTMX,
+    ).content.decode()
+    assert 'name="state" value="uncertain"' in removed
+    assert "makes nothing of them" not in removed
+
+
 def test_without_javascript_the_forms_lead_back_to_the_page(browser: Client, case: Case) -> None:
     url = reverse("predictions:set-finding", args=[case.pk])
     assert browser.post(url, {"finding_text": "pectus carinatum", "state": "absent"}).url == consultation(

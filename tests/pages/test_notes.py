@@ -55,6 +55,7 @@ def test_findings_stand_marked_in_the_text_and_only_sure_ones_are_ticked(browser
     assert "only suspected or to be ruled out, so not ticked" in shown["HP:0002650"]
     assert "already recorded as present" in shown["HP:0001166"]
     assert re.search(r'value="absent"\s+checked', shown["HP:0000175"])
+    assert re.search(r'value="uncertain"\s+checked', shown["HP:0002650"])
     marks = re.findall(r'<mark class="said"\s+data-state="(\w+)"[^>]*><span[^>]*>.</span>([^<]+)', text)
     assert ("present", "Ectopia lentis") in marks
     assert ("absent", "cleft palate") in marks

@@ -87,6 +87,7 @@ class InputAnswer(serializers.Serializer):
 
     present = serializers.ListField(child=serializers.CharField())
     absent = serializers.ListField(child=serializers.CharField())
+    uncertain = serializers.ListField(child=serializers.CharField(), default=list)
     age = serializers.CharField(allow_null=True)
     sex = serializers.CharField(allow_null=True)
 
@@ -223,7 +224,7 @@ class ContributionAnswer(serializers.Serializer):
     """What one finding adds to the score."""
 
     finding = TermReference()
-    state = serializers.ChoiceField(["present", "absent"])
+    state = serializers.ChoiceField(["present", "absent", "uncertain"])
     weight = serializers.FloatField(
         help_text=_("natural logarithm units; above 0 speaks for, below 0 against")
     )

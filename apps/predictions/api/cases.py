@@ -52,7 +52,7 @@ class CaseInput(Input):
 
 
 class CaseChange(Input):
-    """What is to change. `findings.present` and `findings.absent` each replace all findings of that state."""
+    """What is to change. Each list in `findings` replaces all findings of that state."""
 
     sex = SexField(required=False)
     age = AgeField(required=False, allow_blank=True, max_length=20)
@@ -109,6 +109,7 @@ class FindingsAnswer(serializers.Serializer):
 
     present = TermReference(many=True)
     absent = TermReference(many=True)
+    uncertain = TermReference(many=True)
 
 
 class ConsentAnswer(serializers.Serializer):
@@ -133,7 +134,8 @@ class CaseAnswer(CaseSummary):
         rows = list(case.findings.all())
         return {
             "present": _terms(row for row in rows if row.is_present),
-            "absent": _terms(row for row in rows if not row.is_present),
+            "absent": _terms(row for row in rows if row.is_present is False),
+            "uncertain": _terms(row for row in rows if row.is_present is None),
         }
 
     @extend_schema_field(ConsentAnswer)
@@ -197,6 +199,7 @@ class Cases(Operation):
             age=given.get("age") or "",
             present=tuple(findings.get("present", ())),
             absent=tuple(findings.get("absent", ())),
+            uncertain=tuple(findings.get("uncertain", ())),
             consents=given.get("consent", {}),
         )
         with transaction.atomic():
@@ -244,6 +247,7 @@ class CaseRead(Operation):
             sex=given.get("sex"),
             present=findings.get("present"),
             absent=findings.get("absent"),
+            uncertain=findings.get("uncertain"),
             consents=given.get("consent", {}),
         )
         return Response(_answer(case, notices))

@@ -25,16 +25,21 @@ class TermIdsField(serializers.ListField):
 
 
 class FindingsInput(Input):
-    """Findings that the patient has, and findings that were looked for and are not there."""
+    """Findings that the patient has, that were looked for and are not there, or that nobody can tell."""
 
     present = TermIdsField(required=False, help_text=_("HPO ids, such as HP:0001166"))
     absent = TermIdsField(
         required=False, help_text=_("HPO ids of findings that were looked for and are absent")
     )
 
+    uncertain = TermIdsField(
+        required=False,
+        help_text=_("HPO ids of findings that came up and are neither; most models make nothing of them"),
+    )
+
     def to_internal_value(self, data: Any) -> Any:
         # Counted before each is looked at, so that the answer to a hundred thousand findings is one sentence.
-        lists = [data.get(state) for state in ("present", "absent")] if isinstance(data, dict) else []
+        lists = [data.get(state) for state in self.fields] if isinstance(data, dict) else []
         count = sum(len(found) for found in lists if isinstance(found, list))
         if count > MOST_FINDINGS:
             detail = _("%(count)d findings; at most %(most)d were expected")

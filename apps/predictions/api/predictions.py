@@ -134,9 +134,7 @@ def _predict(actor: Actor, given: dict[str, Any]) -> Prediction:
     if "case" in given:
         return services.predict_case(actor=actor, case_id=given["case"], prior=given.get("prior"))
     stated = given["findings"]
-    findings = services.Findings(
-        stated.get("present", ()), stated.get("absent", ()), given.get("age"), given.get("sex")
-    )
+    findings = services.Findings(**stated, age=given.get("age"), sex=given.get("sex"))
     return services.predict(actor=actor, findings=findings, prior=given.get("prior"))
 
 

@@ -94,10 +94,7 @@ class AskNext(Operation):
         if "case" in given:
             found = questions.next_questions_of_case(case_id=given["case"], **more)
         else:
-            stated = given["findings"]
-            findings = Findings(
-                stated.get("present", ()), stated.get("absent", ()), given.get("age"), given.get("sex")
-            )
+            findings = Findings(**given["findings"], age=given.get("age"), sex=given.get("sex"))
             found = questions.next_questions(findings=findings, **more)
         return Response({"questions": [_question(question) for question in found], "advice": ADVICE})
 

@@ -12,7 +12,7 @@ from django.views import View
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.selectors import list_colleagues, people_of
 from apps.cases.forms import colleague_choices, look_up_finding
-from apps.cases.models import Case
+from apps.cases.models import STATES, Case
 from apps.cases.selectors import consents_of, get_case, list_care_team, list_unknown
 from apps.cases.services import forget_unknown, read_cases, remove_finding, set_finding
 from apps.core.capabilities import Capability
@@ -24,9 +24,11 @@ from apps.predictions.output import prior_of
 from apps.predictions.priors import prior_choices, usable_prior
 from apps.predictions.questions import UNKNOWN, answer_question, questions_beside_list
 from apps.predictions.selectors import list_predictions
-from apps.predictions.services import explain, is_outdated, predict_case
+from apps.predictions.services import explain, is_outdated, predict_case, weighs_uncertain
 
 MOST_PAST = 20
+# What a form says of a finding, as it is stored; anything else means present.
+IS_PRESENT = {word: is_present for is_present, word in STATES.items()}
 
 
 def differential_context(view: CapabilityRequired, case: Case, past: list[Prediction]) -> dict[str, Any]:
@@ -35,18 +37,21 @@ def differential_context(view: CapabilityRequired, case: Case, past: list[Predic
     diseases = diseases_of(
         [(row, TOP) for row in past[1:]] + [(row, len(row.output["ranking"])) for row in past[:1]]
     )
-    return {
-        "case": case,
-        "differential": differential_of(past[0], diseases) if past else None,
-        "past": past_of(
-            past, diseases, people_of(actor=view.actor, user_ids=[row.requested_by_id for row in past])
-        ),
-        "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
-        "has_present": any(finding.is_present for finding in case.findings.all()),
-        "priors": names,
-        "default_prior": usual,
-        "prior": prior_of(past[0]) if past else "",
-    } | (questions_context(view, case, prior_of(past[0])) if past else {})
+    return (
+        {
+            "case": case,
+            "differential": differential_of(past[0], diseases) if past else None,
+            "past": past_of(
+                past, diseases, people_of(actor=view.actor, user_ids=[row.requested_by_id for row in past])
+            ),
+            "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
+            "priors": names,
+            "default_prior": usual,
+            "prior": prior_of(past[0]) if past else "",
+        }
+        | states_context(case)
+        | (questions_context(view, case, prior_of(past[0])) if past else {})
+    )
 
 
 def questions_context(view: CapabilityRequired, case: Case, prior: str) -> dict[str, Any]:
@@ -72,8 +77,16 @@ def findings_context(view: CapabilityRequired, case: Case) -> dict[str, Any]:
         "case": case,
         "differential": past[0] if past else None,
         "is_outdated": bool(past) and is_outdated(prediction=past[0], case=case),
-        "has_present": any(finding.is_present for finding in case.findings.all()),
         "prior": prior_of(past[0]) if past else "",
+    } | states_context(case)
+
+
+def states_context(case: Case) -> dict[str, Any]:
+    """Whether there is something to rank by, and whether uncertain findings will change nothing."""
+    states = {finding.state for finding in case.findings.all()}
+    return {
+        "has_present": "present" in states,
+        "ignores_uncertain": "uncertain" in states and not weighs_uncertain(),
     }
 
 
@@ -125,7 +138,7 @@ class SetFinding(FindingAct):
             answer = render(request, "consultation/finding_problem.html", context, status=422)
             answer["HX-Retarget"] = "#finding-problem"
             return answer
-        is_present = request.POST.get("state") != "absent"
+        is_present = IS_PRESENT.get(request.POST.get("state", ""), True)
         case = set_finding(actor=self.actor, case_id=case_id, term_id=found, is_present=is_present)
         return self.answer(request, case)
 
@@ -151,7 +164,7 @@ class RemoveFinding(FindingAct):
         removed = {
             "id": term_id,
             "label": labels_of(term_ids=[term_id]).get(term_id, term_id),
-            "state": "absent" if request.POST.get("state") == "absent" else "present",
+            "state": STATES[IS_PRESENT.get(request.POST.get("state", ""), True)],
         }
         return self.answer(request, case, removed=removed)
 

@@ -34,15 +34,18 @@ class PastPrediction(CapabilityRequired, View):
     def get(self, request: HttpRequest, prediction_id: UUID) -> HttpResponse:
         prediction = get_prediction(actor=self.actor, prediction_id=prediction_id)
         read_predictions(actor=self.actor, predictions=[prediction], action="prediction.read")
-        given = prediction.input["present"] + prediction.input["absent"]
-        labels = labels_of(term_ids=given)
+        stated = [
+            (state, term_id)
+            for state in ("present", "absent", "uncertain")
+            for term_id in prediction.input.get(state, ())
+        ]
+        labels = labels_of(term_ids=[term_id for _state, term_id in stated])
         context = {
             "prediction": prediction,
             "differential": differential_of(
                 prediction, diseases_of([(prediction, len(prediction.output["ranking"]))])
             ),
-            "present": [(term_id, labels.get(term_id, term_id)) for term_id in prediction.input["present"]],
-            "absent": [(term_id, labels.get(term_id, term_id)) for term_id in prediction.input["absent"]],
+            "findings": [(state, term_id, labels.get(term_id, term_id)) for state, term_id in stated],
             "requested_by": people_of(actor=self.actor, user_ids=[prediction.requested_by_id]).get(
                 prediction.requested_by_id
             ),

@@ -20,7 +20,7 @@ from apps.core.problems import FieldError, InvalidInput
 from apps.knowledge.notes import LANGUAGES, STATES, ReadNote
 from apps.knowledge.selectors import resolve_terms
 from apps.knowledge.services import read_note
-from apps.predictions.views.consultation import findings_context
+from apps.predictions.views.consultation import IS_PRESENT, findings_context
 
 
 class ReadNotePage(CapabilityRequired, View):
@@ -72,7 +72,7 @@ class TakeFindings(CapabilityRequired, View):
         if unknown := [term_id for term_id in ticked if term_id not in known]:
             raise InvalidInput(FieldError("findings", "unknown_finding", "", term_id) for term_id in unknown)
         states = {
-            known[term_id].pk: request.POST.get(f"state-{term_id}") != "absent"
+            known[term_id].pk: IS_PRESENT.get(request.POST.get(f"state-{term_id}", ""), True)
             for term_id in dict.fromkeys(ticked)
         }
         if not states:
@@ -87,7 +87,7 @@ class TakeFindings(CapabilityRequired, View):
 
 def preview_of(text: str, note: ReadNote, case: Case) -> dict[str, Any]:
     """The text in pieces, those that name a finding marked; and a line for each finding, ticked where it is sure."""
-    recorded = {finding.term_id: finding.is_present for finding in case.findings.all()}
+    recorded = {finding.term_id: finding.state for finding in case.findings.all()}
     lines = []
     for found in note.findings:
         first = next(mention for mention in found.mentions if mention.status == found.state)
@@ -96,8 +96,8 @@ def preview_of(text: str, note: ReadNote, case: Case) -> dict[str, Any]:
             {
                 "finding": found,
                 "words": " ".join(first.text.split()),
-                "recorded": None if known is None else "present" if known else "absent",
-                "is_absent": found.state == "absent",
+                "recorded": known,
+                "state": "present" if found.state == "family" else found.state,
                 "is_ticked": known is None and found.state in {"present", "absent"},
                 "is_exact": found.score > 0.99,
             }
