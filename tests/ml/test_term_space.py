@@ -1,4 +1,7 @@
-"""Nothing that can be said about a patient breaks the engine. Takes minutes: `make test ARGS="-m slow"`."""
+"""Nothing that can be said about a patient breaks the engine. Takes minutes: `make test ARGS="-m slow"`.
+
+The examples are in parts, so that a progress is seen, and several processes can share them (`-k part0`).
+"""
 
 import numpy as np
 import pytest
@@ -9,15 +12,16 @@ from ml.serving import Predictor
 from ml.serving.query import MOST_FINDINGS
 
 N_EXAMPLES = 10_000
+N_PARTS = 4
 ROOT = "HP:0000118"
 
 
 @st.composite
-def patients(draw: st.DrawFn, ids: tuple[str, ...]) -> dict[str, object]:
+def patients(draw: st.DrawFn, ids: tuple[str, ...], part: int) -> dict[str, object]:
     """Findings of the whole term space, seldom very many; now and then with the most general ones."""
     n = draw(st.one_of(st.integers(1, 12), st.integers(1, 60), st.sampled_from([150, MOST_FINDINGS])))
     seed = draw(st.integers(0, 2**32 - 1))
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng([part, seed])
     chosen = [ids[i] for i in random.choice(len(ids), n, replace=False).tolist()]
     split = draw(st.integers(1, n))
     general = draw(st.booleans())
@@ -31,10 +35,11 @@ def patients(draw: st.DrawFn, ids: tuple[str, ...]) -> dict[str, object]:
 
 
 @pytest.mark.slow
-@settings(max_examples=N_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.parametrize("part", range(N_PARTS), ids="part{}".format)
+@settings(max_examples=N_EXAMPLES // N_PARTS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_any_patient_gets_an_answer(predictor: Predictor, data: st.DataObject) -> None:
-    check(predictor, data.draw(patients(predictor.vocabulary.graph.ids)))
+def test_any_patient_gets_an_answer(predictor: Predictor, part: int, data: st.DataObject) -> None:
+    check(predictor, data.draw(patients(predictor.vocabulary.graph.ids, part)))
 
 
 def check(predictor: Predictor, patient: dict[str, object]) -> None:
