@@ -83,7 +83,7 @@ def scored_pairs(contribution: NDArray[np.float32], base: FloatArray) -> list[Sc
     used: set[int] = set()
     for flat in _largest(gain.ravel(), 40 * MOST_PAIRS):
         i, j = divmod(flat, len(pool))
-        if len(found) == MOST_PAIRS or not np.isfinite(gain[i, j]):
+        if len(found) == MOST_PAIRS:
             break
         if i in used or j in used:
             continue
@@ -101,7 +101,10 @@ def scored_pairs(contribution: NDArray[np.float32], base: FloatArray) -> list[Sc
 
 
 def _largest(values: FloatArray, n: int) -> list[int]:
-    """Where the `n` largest values are, largest first, the first of equal ones first."""
-    n = min(n, len(values))
-    found = np.flatnonzero(values >= np.partition(values, len(values) - n)[len(values) - n])
-    return [int(i) for i in found[np.argsort(-values[found], kind="stable")][:n]]
+    """Where the `n` largest finite values are, largest first, the first of equal ones first."""
+    found = np.flatnonzero(np.isfinite(values))
+    if len(found) > n:
+        least = np.partition(values[found], len(found) - n)[len(found) - n]
+        found = found[values[found] >= least]
+    best = found[np.argsort(-values[found], kind="stable")][:n]
+    return [int(i) for i in best]
