@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.predictions.views import consultation, history, notes, outcome, priors
+from apps.predictions.views import consultation, history, notes, outcome, packets, priors
 
 app_name = "predictions"
 urlpatterns = [
@@ -13,6 +13,8 @@ urlpatterns = [
     ),
     path("cases/<uuid:case_id>/note/", notes.ReadNotePage.as_view(), name="read-note"),
     path("cases/<uuid:case_id>/note/take/", notes.TakeFindings.as_view(), name="take-findings"),
+    path("cases/<uuid:case_id>/packet/", packets.ReadPacketPage.as_view(), name="read-packet"),
+    path("cases/<uuid:case_id>/packet/take/", packets.TakePacket.as_view(), name="take-packet"),
     path("cases/<uuid:case_id>/predict/", consultation.Predict.as_view(), name="predict"),
     path("cases/<uuid:case_id>/answer/", consultation.AnswerQuestion.as_view(), name="answer"),
     path("cases/<uuid:case_id>/ask-again/", consultation.AskAgain.as_view(), name="ask-again"),

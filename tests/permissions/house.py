@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from apps.accounts.models import ApiToken, Organisation, User
@@ -120,6 +121,10 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("predictions:remove-finding", "POST"): lambda caller: {"finding": MARFAN_FINDINGS[0]},
     ("predictions:read-note", "POST"): lambda caller: {"note": "Ectopia lentis."},
     ("predictions:take-findings", "POST"): lambda caller: {"finding": MARFAN_FINDINGS[1]},
+    ("predictions:read-packet", "POST"): lambda caller: {
+        "packet": SimpleUploadedFile("packet.json", b'{"id": "P-1"}', "application/json")
+    },
+    ("predictions:take-packet", "POST"): lambda caller: {"present": MARFAN_FINDINGS[1]},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},
     ("api:case-mix", "PUT"): lambda caller: {"counts": {MARFAN: 3}},
