@@ -19,6 +19,9 @@ NONE_SHARE = 0.1
 _NOISE = 0.02
 _FIRST, _GROUPS = 60, 40
 _RIDGE = 1e-4
+# of the surprise at whether the first place is right, beside that at the diagnosis: the first is what is read
+_FIRST_WEIGHT = 1.0
+_LEAST_FIRST = 1e-6
 
 
 def expected_calibration_error(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float | None:
@@ -96,13 +99,21 @@ class FitCases:
         return np.asarray(np.exp(parameters[0] + parameters[1] * self.log_n + shift[self.evidence]))
 
     def loss(self, parameters: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
-        """Weighted mean surprise at the diagnoses, with a ridge."""
+        """Weighted mean surprise at the diagnoses, and at whether the first place is right, with a ridge.
+
+        `parameters` are those of `temperature`, then of none of these: four features, and the shifts of the second
+        and third evidence.
+        """
         temperature = self.temperature(parameters)
         total = (self.count * np.exp(self.difference / temperature[:, None])).sum(axis=1)
-        none = expit(self.features @ parameters[4:])
+        shift = np.array([0.0, *parameters[8:]])
+        none = expit(self.features @ parameters[4:8] + shift[self.evidence])
         probability = np.where(self.described, (1 - none) * np.exp(self.truth / temperature) / total, none)
         n_candidates = float(self.count[0].sum())
         surprise = -np.log((1 - _NOISE) * probability + _NOISE / n_candidates)
+        first = np.clip((1 - none) / total, _LEAST_FIRST, 1 - _LEAST_FIRST)
+        right = self.described & (self.truth == 0)
+        surprise -= _FIRST_WEIGHT * np.log(np.where(right, first, 1 - first))
         return float((weights * surprise).sum() / weights.sum() + _RIDGE * (parameters**2).sum())
 
     def conditional(self, reliability: Reliability) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -123,11 +134,12 @@ def fit_reliability(cases: FitCases, weights: NDArray[np.float64]) -> Reliabilit
     if has_none:
         wanted = NONE_SHARE / (1 - NONE_SHARE) * weights[cases.described].sum()
         scaled[~cases.described] *= wanted / weights[~cases.described].sum()
-    start = np.array([0.0, 0.5, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0])
+    start = np.array([0.0, 0.5, 0.0, 0.0, -2.0, 0.0, 0.0, 0.0, 0.0, 0.0])
     found = minimize(cases.loss, start, args=(scaled,), method="L-BFGS-B", options={"maxiter": 100}).x
     scale, power, many, cases_shift = (round(float(v), 4) for v in (np.exp(found[0]), *found[1:4]))
-    none: Any = tuple(round(float(v), 4) for v in found[4:])
-    return Reliability(scale, power, (0.0, many, cases_shift), none)
+    none: Any = tuple(round(float(v), 4) for v in found[4:8])
+    many_none, cases_none = (round(float(v), 4) for v in found[8:])
+    return Reliability(scale, power, (0.0, many, cases_shift), none, (0.0, many_none, cases_none))
 
 
 def weighted_quantile(values: NDArray[np.float64], weights: NDArray[np.float64], share: float) -> float:

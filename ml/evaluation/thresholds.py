@@ -14,6 +14,8 @@ COVERAGES = (0.8, 0.9)
 SET_EDGES = (0.15, 0.4, 0.75)
 # a stratum with fewer publications than that takes the threshold of its interval over all evidence, or of all
 _LEAST_WEIGHT = 25.0
+# of quantiles that are tried, ascending; at 1 every disease is in the set
+_LEVELS = tuple(k / 200 for k in range(80, 201))
 FALSE_PAIRS = 0.05
 _PAIR_FINDINGS = (4, 6, 9, 13, 20)
 _N_BINS = 25
@@ -29,23 +31,35 @@ def set_limits(cases: FitCases, weights: Array, reliability: Reliability) -> dic
     Publications are the exchangeable unit: with weights 1 / (cases of the publication), the quantile is that of the
     pooled distribution over publications (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112). One
     unit of the largest nonconformity stands for the patient to come.
+
+    The first disease always is in the set, and where it is very probable it alone holds more than `coverage`. So the
+    level of the quantiles is chosen for each evidence: the least at which the sets of all its intervals together hold
+    `coverage` of its publications (nested sets: Gupta, Kuchibhotla and Ramdas 2022, doi:10.1016/j.patcog.2021.108496).
     """
     first, truth = cases.conditional(reliability)
     interval = np.digitize(first, SET_EDGES)
-    least: dict[str, list[list[float]]] = {}
-    for coverage in COVERAGES:
-        rows = []
-        for evidence in range(len(EVIDENCE)):
-            row = []
-            for k in range(len(SET_EDGES) + 1):
-                of_interval = cases.described & (interval == k)
-                candidates = (of_interval & (cases.evidence == evidence), of_interval, cases.described)
-                enough = (c for c in candidates if weights[c].sum() >= _LEAST_WEIGHT)
-                chosen = next(enough, cases.described)
-                row.append(_least(truth[chosen], weights[chosen], coverage))
-            rows.append(row)
-        least[f"{coverage:g}"] = rows
+    described = cases.described & (weights > 0)
+    least: dict[str, list[list[float]]] = {f"{coverage:g}": [] for coverage in COVERAGES}
+    for evidence in range(len(EVIDENCE)):
+        own = _enough(weights, described & (cases.evidence == evidence), described)
+        parts = [
+            _enough(weights, own & (interval == k), described & (interval == k), described)
+            for k in range(len(SET_EDGES) + 1)
+        ]
+        for coverage in COVERAGES:
+            wanted = coverage * (weights[own].sum() + 1.0)
+            for level in _LEVELS:
+                row = [_least(truth[part], weights[part], level) for part in parts]
+                held = (truth >= np.array(row)[interval]) | (cases.truth == 0)
+                if weights[own & held].sum() >= wanted:
+                    break
+            least[f"{coverage:g}"].append(row)
     return {"edges": list(SET_EDGES), "least": least}
+
+
+def _enough(weights: Array, *candidates: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The first of some choices that weighs enough, or the last."""
+    return next((c for c in candidates if weights[c].sum() >= _LEAST_WEIGHT), candidates[-1])
 
 
 def _least(truth: Array, weights: Array, coverage: float) -> float:

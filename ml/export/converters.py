@@ -232,6 +232,8 @@ def _probability(
     features = (unexplained, g.node("Log", n_findings), g.node("Log", more))
     for weight, feature in zip(reliability.none[1:], features, strict=True):
         logit = g.node("Add", logit, g.node("Mul", feature, number(weight)))
+    none_shift = np.array(reliability.none_evidence)[ranker.evidence_class_]
+    logit = g.node("Add", logit, g.node("Gather", g.constant("none_shift", none_shift), first))
     none = g.node("Sigmoid", logit, out=names["none_of_these"])
     return str(g.node("Mul", conditional, g.node("Sub", number(1.0), none), out=names["probability"]))
 

@@ -45,13 +45,15 @@ class Reliability:
 
     The temperature is scale * n ** power * exp(shift of the first disease's evidence): findings of one patient repeat
     each other, so a sum over many overstates what is known, and scores of diseases with cases spread otherwise.
-    P(none of these) is logistic in `Observed.features`; `none` None leaves it out, for a closed list.
+    P(none of these) is logistic in `Observed.features`, shifted by `none_evidence` of the first disease; `none` None
+    leaves it out, for a closed list.
     """
 
     scale: float = 1.0
     power: float = 0.0
     evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)
     none: tuple[float, float, float, float] | None = None
+    none_evidence: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
     def temperature(self, seen: Observed) -> float:
         """What scores are divided by."""
@@ -59,7 +61,9 @@ class Reliability:
 
     def none_of_these(self, seen: Observed) -> float:
         """P(the diagnosis is none of the candidates)."""
-        return 0.0 if self.none is None else float(expit(np.dot(self.none, seen.features)))
+        if self.none is None:
+            return 0.0
+        return float(expit(np.dot(self.none, seen.features) + self.none_evidence[seen.evidence]))
 
     def probabilities(self, scores: FloatArray, seen: Observed) -> FloatArray:
         """Probabilities [diseases]; with that of none of these they add up to 1."""

@@ -38,4 +38,7 @@ def reliability_of(trust: dict[str, Any] | None) -> Reliability:
     if trust is None:
         return Reliability()
     record = trust["reliability"]
-    return Reliability(record["scale"], record["power"], tuple(record["evidence"]), tuple(record["none"]))
+    return Reliability(
+        record["scale"], record["power"], tuple(record["evidence"]), tuple(record["none"]),
+        tuple(record.get("none_evidence", (0.0, 0.0, 0.0))),
+    )  # fmt: skip
