@@ -1,6 +1,5 @@
 """`python -m ml calibrate`: fits `ml/training/trust.json` on published cases."""
 
-import datetime
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -77,16 +76,17 @@ def calibrate(
 
 
 def _provenance(case_files: Sequence[Path]) -> dict[str, Any]:
+    # no date: the same command makes the same bytes
     return {
         "method": "docs/adr/0020-asking-next.md, 0021-two-diseases.md, 0022-calibration-and-sets.md",
-        "command": "python -m ml calibrate --knowledge DIR... --cases "
-        + " ".join(path.name for path in case_files),
+        "command": "python -m ml calibrate --knowledge WHEEL ALL --cases "
+        + " ".join(path.name for path in case_files)
+        + " --out ml/training/trust.json",
         "data": [
             {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
             for path in case_files
             if path.is_file()
         ],
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
     }
 
 

@@ -75,6 +75,33 @@ def test_sets_hold_as_many_of_new_patients_as_they_say() -> None:
     assert first.max() <= 1
 
 
+def test_a_confident_first_place_does_not_make_sets_hold_more_than_they_say() -> None:
+    random = np.random.default_rng(8)
+    # of half the patients the first disease is nearly certain and nearly always right; of the others nothing is clear
+    cases = []
+    for sure in (random.random(4000) < 0.5).tolist():
+        right = np.where(np.arange(21) == 0, 6.0, 0.0) if sure else -0.15 * np.arange(21)
+        probability = np.exp(right) / np.exp(right).sum()
+        truth = int(random.choice(21, p=probability))
+        cases.append(listed_case(right, truth, Observed(6, 20.0, 16.0, 1)))
+    fitted, weights = FitCases(cases), np.ones(len(cases))
+    reliability = Reliability()
+    limits = SetLimits(**set_limits(fitted, weights, reliability))
+    first, truth = fitted.conditional(reliability)
+    for coverage in COVERAGES:
+        least = np.array([limits.least[f"{coverage:g}"][1][limits.interval(float(p))] for p in first])
+        held = (truth >= least) | (fitted.truth == 0)
+        assert held[first > 0.75].mean() > 0.93
+        assert held.mean() == pytest.approx(coverage, abs=0.03)
+
+
+def test_none_of_these_follows_the_evidence_of_the_first_disease() -> None:
+    reliability = Reliability(1.0, 0.0, none=(-2.0, 0.0, 0.0, 0.0), none_evidence=(0.0, 0.0, -1.0))
+    few, _, with_cases = (reliability.none_of_these(Observed(6, 20.0, 16.0, e)) for e in range(3))
+    assert few == pytest.approx(1 / (1 + np.exp(2.0)))
+    assert with_cases == pytest.approx(1 / (1 + np.exp(3.0)))
+
+
 def test_publications_weigh_alike_in_quantiles() -> None:
     values = np.array([1.0, 2.0, 3.0, 9.0])
     assert weighted_quantile(values, np.ones(4), 0.75) == 3.0
