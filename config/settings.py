@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "axes",
     "bootstrap",
     "csp",
     "django_celery_beat",
@@ -74,6 +75,7 @@ MIDDLEWARE = [
     "apps.accounts.middleware.ActorMiddleware",
     "apps.audit.middleware.DenialMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.accounts.middleware.SessionMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
 ]
@@ -143,6 +145,7 @@ RETRAIN_AFTER_CASES = env.integer(
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
@@ -151,13 +154,46 @@ GUARDIAN_RAISE_403 = False
 LOGIN_URL = "accounts:sign-in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:sign-in"
+# Length and leaks count; rules of composition do not (NIST SP 800-63B-4, section 3.1.1.2).
 AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {
+            "min_length": env.integer(
+                "PASSWORD_LENGTH", "least number of characters of a password", 12, 8, 64
+            )
+        },
+    },
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {
+        "NAME": "apps.accounts.passwords.BreachedPasswordValidator",
+        "OPTIONS": {
+            "path": env.text("BREACHED_PASSWORDS", "file of SHA-1 digests of leaked passwords, sorted", "")
+        },
+    },
 ]
-SESSION_COOKIE_AGE = 12 * 3600
+SESSION_IDLE_LIMIT = timedelta(
+    minutes=env.integer("SESSION_IDLE_MINUTES", "minutes without a request that end a session", 15, 1, 720)
+)
+SESSION_LIMIT = timedelta(hours=env.integer("SESSION_HOURS", "hours after which a session ends", 12, 1, 72))
+SESSION_COOKIE_AGE = int(SESSION_LIMIT.total_seconds())
+
+# Locked for a while after so many failures (apps/accounts/lockout.py says what counts).
+AXES_HANDLER = "apps.accounts.lockout.LockoutHandler"
+AXES_USERNAME_CALLABLE = "apps.accounts.lockout.counted_name"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username"]
+AXES_FAILURE_LIMIT = env.integer("LOCKOUT_FAILURES", "failed sign-ins that lock an account", 5, 2, 100)
+AXES_COOLOFF_TIME = timedelta(
+    minutes=env.integer("LOCKOUT_MINUTES", "minutes for which it stays locked", 15, 1, 24 * 60)
+)
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True  # the audit trail has it
+AXES_ENABLE_ADMIN = False  # accounts are unlocked on their own list
+AXES_VERBOSE = False
+# Our own page answers somebody who is locked out; the library's middleware would replace it.
+SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 
 # --- REST ------------------------------------------------------------------------------------------------------
 
@@ -289,4 +325,6 @@ LOGGING = {
             "LOG_LEVEL", "least level of the logs", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
         ),
     },
+    # Each failed sign-in is an audit event.
+    "loggers": {"axes": {"level": "ERROR"}},
 }

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, Organisation, User
+from apps.accounts.services import unlock_accounts
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
 
@@ -59,6 +60,7 @@ class AccountAdmin(Audited, UserAdmin):
     list_filter = ("groups", "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ("groups",)
+    actions = ("unlock",)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email", "organisation")}),
@@ -71,6 +73,11 @@ class AccountAdmin(Audited, UserAdmin):
     @admin.display(description=_("roles"))
     def role_names(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    @admin.action(description=_("Unlock sign-in"), permissions=["change"])
+    def unlock(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
+        unlock_accounts(actor=request.actor, users=users)  # type: ignore[attr-defined]
+        self.message_user(request, _("The accounts can be signed in to again."), messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[User]:
         accounts = super().get_queryset(request).select_related("organisation").prefetch_related("groups")

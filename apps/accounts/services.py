@@ -1,15 +1,19 @@
 """Changing accounts."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
 
 from apps.accounts.actors import Actor
+from apps.accounts.lockout import unlock
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.selectors import get_token
 from apps.audit.models import Outcome
+from apps.audit.origin import Origin
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
 
@@ -46,10 +50,37 @@ def revoke_token(*, actor: Actor, token_id: UUID) -> None:
     record_event(actor=actor, action="token.revoke", object_type="token", object_ids=[token_id])
 
 
-def record_session(*, actor: Actor, action: str, outcome: Outcome = Outcome.OK) -> None:
-    """Write a sign-in or sign-out down. A failed one names no account: what was typed may be a password."""
-    object_ids = [actor.user_id] if actor.user_id else []
-    record_event(actor=actor, action=action, outcome=outcome, object_type="user", object_ids=object_ids)
+def record_session(
+    *,
+    actor: Origin,
+    action: str,
+    outcome: Outcome = Outcome.OK,
+    account: User | None = None,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Write a sign-in or sign-out down.
+
+    A failed one names the `account` that was meant, if there is one, and never what was typed: it may be a password.
+    """
+    named = account.pk if account else actor.user_id
+    record_event(
+        actor=actor,
+        action=action,
+        outcome=outcome,
+        object_type="user",
+        object_ids=[named] if named else [],
+        details=details,
+    )
+
+
+@transaction.atomic
+def unlock_accounts(*, actor: Actor, users: Iterable[User]) -> int:
+    """Let accounts that are locked try again at once; returns how many rows of failures there were."""
+    actor.require(Capability.ADMIN_ACCESS)
+    user_ids = [user.pk for user in users]
+    failures = unlock(user_ids)
+    record_event(actor=actor, action="account.unlock", object_type="user", object_ids=user_ids)
+    return failures
 
 
 @transaction.atomic

@@ -18,7 +18,8 @@ from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.accounts.forms import NewPasswordForm, SignInForm, TokenForm
-from apps.accounts.middleware import actor_of
+from apps.accounts.lockout import account_named
+from apps.accounts.middleware import actor_of, attempt_of
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_token, list_tokens
@@ -45,8 +46,18 @@ class SignIn(LoginView):
         return redirect(self.get_success_url())
 
     def form_invalid(self, form: Any) -> HttpResponse:
-        record_session(actor=actor_of(self.request, None), action="account.sign_in", outcome=Outcome.FAILED)
-        return self.render_to_response(self.get_context_data(form=form), status=422)
+        account = account_named(self.request, form.cleaned_data.get("username", ""))
+        locked = getattr(self.request, "axes_locked_out", False)
+        record_session(
+            actor=attempt_of(self.request, account),
+            action="account.sign_in",
+            outcome=Outcome.DENIED if locked else Outcome.FAILED,
+            account=account,
+            details={"why": "locked"} if locked else None,
+        )
+        minutes = int(settings.AXES_COOLOFF_TIME.total_seconds()) // 60 if locked else None
+        context = self.get_context_data(form=form, locked_minutes=minutes)
+        return self.render_to_response(context, status=429 if locked else 422)
 
 
 class SignOut(CapabilityRequired, View):
@@ -60,6 +71,15 @@ class SignOut(CapabilityRequired, View):
             record_session(actor=self.actor, action="account.sign_out")
             logout(request)
         return redirect(settings.LOGOUT_REDIRECT_URL)
+
+
+class Awake(CapabilityRequired, View):
+    """Somebody is typing: that is activity, too, although nothing is sent."""
+
+    capability = Capability.ACCOUNT_SELF
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=204)
 
 
 class AccountPage(CapabilityRequired, View):

@@ -41,6 +41,19 @@
   window.addEventListener("offline", showOffline);
   window.addEventListener("online", () => document.getElementById("alerts")?.replaceChildren());
 
+  // --- Somebody who types is there, though nothing is sent ------------------------------------------------------
+
+  const awake = document.querySelector("meta[name=hoofbeat-awake]")?.content;
+  let said = Date.now();
+  if (awake) {
+    document.addEventListener("input", () => {
+      if (Date.now() - said > 60_000) {
+        said = Date.now();
+        fetch(awake, { redirect: "manual" }).catch(() => {});
+      }
+    });
+  }
+
   // --- Suggestions ------------------------------------------------------------------------------------------
 
   function addRow(box, { id, label }) {

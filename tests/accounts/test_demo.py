@@ -5,7 +5,6 @@ import stat
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate
 
 from apps.accounts.demo import create_demo
 from apps.accounts.models import User
@@ -24,8 +23,8 @@ def test_one_account_a_role_whose_password_works(tmp_path: Path) -> None:
     assert content["url"] == "http://127.0.0.1:8000"
     assert {account["role"] for account in content["accounts"]} == set(Role.values)
     for account in content["accounts"]:
-        user = authenticate(username=account["username"], password=account["password"])
-        assert user is not None
+        user = User.objects.get(username=account["username"])
+        assert user.check_password(account["password"])
         actor = get_actor(user=user)
         assert actor.roles == (account["role"],)
         assert actor.capabilities == {str(c.value) for c in CAPABILITIES[account["role"]]}
@@ -45,5 +44,5 @@ def test_a_lost_file_is_made_anew_with_passwords_that_work(tmp_path: Path) -> No
     credentials.unlink()
     assert create_demo(credentials=credentials, url="http://127.0.0.1:8000")
     for account in json.loads(credentials.read_text())["accounts"]:
-        assert authenticate(username=account["username"], password=account["password"]) is not None
+        assert User.objects.get(username=account["username"]).check_password(account["password"])
     assert User.objects.count() == len(Role)
