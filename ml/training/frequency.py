@@ -41,7 +41,7 @@ CLASSES = {
 _KINDS = ("Point prevalence", "Prevalence at birth", "Annual incidence", "Lifetime Prevalence")
 _REGIONS = ("Worldwide", "Europe")
 # a common condition without a figure, new patients per 100,000 a year: the median of the set's figures (docs/adr/0017)
-COMMON_DEFAULT = 110.0
+COMMON_DEFAULT = 100.0
 # a rare disease without a figure: RARE_DEFAULT * (1 + references) ** RARE_SLOPE. The default gives the average disease
 # of OMIM what the line through Orphanet's figures does; with the slope of 2 and a weight of one half, such diseases
 # stand to each other as under the literature prior

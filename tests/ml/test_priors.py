@@ -93,7 +93,7 @@ def test_each_figure_names_its_source_and_each_assumption_is_called_one(predicto
     common, rare = (predictor.prior_basis(i, "prevalence") for i in ("ICD10CM:J06.9", "OMIM:154700"))
     n_publications = int(predictor.prior_basis("OMIM:154700").value.split()[0])
     assert n_publications > 0
-    assert common.per_100000 == 110.0
+    assert common.per_100000 == 100.0
     assert rare.per_100000 == pytest.approx(0.0008 * (1 + n_publications) ** 2)
 
 
