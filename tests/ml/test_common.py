@@ -145,7 +145,9 @@ def test_bad_cells_are_named_with_file_and_line(
     line = {FINDINGS: 2, DISEASES: 4}[name]
     edit(folder, name, line, column, value)
     assert [
-        found for found in checker.problems(folder) if found.startswith(f"{name}:{line}: ") and problem in found
+        found
+        for found in checker.problems(folder)
+        if found.startswith(f"{name}:{line}: ") and problem in found
     ]
 
 
