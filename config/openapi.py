@@ -8,6 +8,7 @@ from rest_framework import serializers
 
 from apps.core.answers import problem_document, titles
 from apps.core.capabilities import PUBLIC
+from apps.core.idempotency import HEADER, LONGEST_KEY
 from apps.core.rest import Operation
 
 MEDIA_TYPE = "application/problem+json"
@@ -19,17 +20,26 @@ _MEANINGS = {
     403: "The object may be seen, but a rule forbids this: the patient has not consented.",
     404: "There is no such thing that the caller may see; or his roles do not allow this operation.",
     406: "`Accept` asks for something else than JSON.",
-    409: "The state of things does not allow it now.",
+    409: "The state of things does not allow it now; on a POST, an earlier one with the same `Idempotency-Key` is "
+    "still being worked on.",
     411: "The body came in chunks, without `Content-Length`.",
     413: "The body is over 1 MB.",
     415: "The body is something else than JSON.",
-    422: "The input was understood but cannot be used; `errors` lists everything that is wrong.",
+    422: "The input was understood but cannot be used; `errors` lists everything that is wrong. On a POST also: the "
+    "`Idempotency-Key` stood for another request.",
     429: "Too many requests; `Retry-After` says in how many seconds to try again.",
     503: "A part that the work needs is down; nothing was kept.",
 }
 _HEADERS = (
     OpenApiParameter("WWW-Authenticate", str, "header", response=[401], description="Token"),
     OpenApiParameter("Retry-After", int, "header", response=[429], description="seconds"),
+)
+_ONCE = OpenApiParameter(
+    HEADER,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    "header",
+    description="A key of your own for this act, such as a random UUID. Sent again with the same body, it is answered "
+    "byte for byte as before and nothing is done twice; a request that failed may be sent again. Kept for a day.",
 )
 
 
@@ -67,7 +77,11 @@ class ProblemSchema(AutoSchema):
     """Adds to each operation the problems that it may answer with."""
 
     def get_override_parameters(self) -> list[Any]:
-        return [*super().get_override_parameters(), *_HEADERS]
+        once = [_ONCE] if self._is_done_once() else []
+        return [*super().get_override_parameters(), *once, *_HEADERS]
+
+    def _is_done_once(self) -> bool:
+        return self.method == "POST" and isinstance(self.view, Operation)
 
     def _get_response_bodies(self, direction: Any = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
@@ -82,6 +96,8 @@ class ProblemSchema(AutoSchema):
         found = {*_ALWAYS, *self.view.problems.get(self.method, ())}
         if self.view.capability != PUBLIC:
             found.add(401)
+        if self._is_done_once():
+            found.add(409)
         if self.method in {"POST", "PUT", "PATCH"}:
             found.update(_WITH_BODY)
         return sorted(found)

@@ -198,6 +198,9 @@ SILENCED_SYSTEM_CHECKS = ["axes.W001"]
 # --- REST ------------------------------------------------------------------------------------------------------
 
 MAX_BODY_BYTES = 1024 * 1024
+IDEMPOTENCY_HOURS = env.integer(
+    "IDEMPOTENCY_HOURS", "hours that an answer is kept for a request that is sent again", 24, 1, 168
+)
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.TokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.permissions.HasCapability"],
@@ -261,6 +264,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "lifecycle.schedule_retraining",
         "schedule": 24 * 3600.0,
     },
+    "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     "delete what is past its retention": {"task": "privacy.schedule_purge", "schedule": 24 * 3600.0},
 }
 

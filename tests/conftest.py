@@ -122,7 +122,7 @@ def committed_db(
         owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     owner_cursor.execute(
         "TRUNCATE audit_auditevent, accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
-        "django_session CASCADE"
+        "core_answeredrequest, django_session CASCADE"
     )
     for table in append_only:
         owner_cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")

@@ -13,3 +13,24 @@ class Record(models.Model):
 
     class Meta:
         abstract = True
+
+
+class AnsweredRequest(Record):
+    """A POST that was answered under an `Idempotency-Key`, kept for `IDEMPOTENCY_HOURS` (ADR 24).
+
+    Neither key nor body is here, only keyed digests of them (HMAC-SHA256, hexadecimal); `answer` is readable to nobody
+    who does not hold both (AES-256-GCM; `apps.core.idempotency`).
+    """
+
+    organisation_id = models.UUIDField()
+    account_id = models.UUIDField()
+    key_digest = models.CharField(max_length=64)
+    request_digest = models.CharField(max_length=64)
+    answer = models.BinaryField()
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation_id", "account_id", "key_digest"], name="answered_request_key"
+            )
+        ]

@@ -1,21 +1,26 @@
 """What every operation of the REST API shares: strict input, and cursor pages."""
 
+from collections.abc import Callable
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ParseError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import ErrorDetail, ValidationError
 from rest_framework.views import APIView
 
+from apps.core.idempotency import HEADER, Answer, answer_once, read_key
 from apps.core.paging import CursorPage, cursor_page
 
 DEFAULT_LIMIT = 50
@@ -130,6 +135,37 @@ class Operation(APIView):
     def query(self, serializer: type[Input]) -> dict[str, Any]:
         """The query of the address as `serializer` reads it; ValidationError (422) with everything that is wrong."""
         return _valid(serializer(data=self.request.query_params.dict()))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Checks the caller, then lets a POST with an `Idempotency-Key` be done once."""
+        super().initial(request, *args, **kwargs)
+        post = getattr(self, "post", None)
+        if request.method == "POST" and post is not None and HEADER in request.headers:
+            # REST framework looks the handler up after this, so no operation can forget it.
+            vars(self)["post"] = partial(self._post_once, post)
+
+    def _post_once(
+        self, post: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        key = read_key(request.headers[HEADER])
+        if key is None:
+            raise ParseError(_("Idempotency-Key is a text of 1 to 128 printable ASCII characters."))
+
+        def work() -> Answer:
+            given = post(request, *args, **kwargs)
+            renderer: Any = request.accepted_renderer
+            body = renderer.render(given.data, request.accepted_media_type, self.get_renderer_context())
+            return Answer(given.status_code, {**given.headers, "Content-Type": renderer.media_type}, body)
+
+        body = request._request.body
+        answer = answer_once(
+            organisation_id=self.actor.scope,
+            account_id=self.actor.person,
+            key=key,
+            request=f"POST {request.get_full_path()}\n".encode() + body,
+            work=work,
+        )
+        return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """No answer with a patient in it may stay in a cache."""
