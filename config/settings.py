@@ -36,6 +36,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "django.contrib.humanize",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "axes",
     "bootstrap",
     "csp",
@@ -72,6 +75,7 @@ MIDDLEWARE = [
     "apps.core.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",  # tells allauth's second factors the request; nothing else
     "apps.accounts.middleware.ActorMiddleware",
     "apps.audit.middleware.DenialMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -178,6 +182,17 @@ SESSION_IDLE_LIMIT = timedelta(
 )
 SESSION_LIMIT = timedelta(hours=env.integer("SESSION_HOURS", "hours after which a session ends", 12, 1, 72))
 SESSION_COOKIE_AGE = int(SESSION_LIMIT.total_seconds())
+REAUTHENTICATION_LIMIT = timedelta(minutes=5)  # a dangerous act asks again after that
+SECOND_FACTOR_LIMIT = timedelta(minutes=10)  # from the password to the second factor
+SECOND_FACTOR_ROLES = env.words(
+    "SECOND_FACTOR_ROLES", "roles that need a second factor; administrators and privacy officers always do"
+)
+# Nobody signs up here or proves an e-mail address; allauth's own pages are not among the addresses.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+MFA_ADAPTER = "apps.accounts.mfa.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_TOTP_ISSUER = "Hoofbeat"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 s by which clocks may differ
 
 # Locked for a while after so many failures (apps/accounts/lockout.py says what counts).
 AXES_HANDLER = "apps.accounts.lockout.LockoutHandler"

@@ -25,6 +25,7 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_actor
 from apps.accounts.services import create_user, issue_token
+from apps.accounts.sessions import note_second_factor
 from apps.cases.models import Case
 from apps.cases.services import NewCase, create_case
 from apps.knowledge.models import KnowledgeRelease
@@ -214,10 +215,18 @@ def page() -> Callable[..., Client]:
     def client(user: User | None = None) -> Client:
         made = Client(raise_request_exception=False)
         if user is not None:
-            made.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+            signed_in(made, user)
         return made
 
     return client
+
+
+def signed_in(client: Client, user: User) -> None:
+    """Sign in with everything that a role may ask for, without its forms."""
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    session = client.session
+    note_second_factor(session, "totp")
+    session.save()
 
 
 @pytest.fixture

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
@@ -12,7 +14,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actors import Actor
+from apps.accounts.factors import reset_factors
 from apps.accounts.models import ApiToken, Organisation, User
+from apps.accounts.reauthentication import confirm_first, reauthentication_required
 from apps.accounts.services import unlock_accounts
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
@@ -52,15 +56,31 @@ class Audited(admin.ModelAdmin):
         )
 
 
+class Confirmed(admin.ModelAdmin):
+    """Asks once more who it is before anything is added, changed or deleted, when that was proven too long ago."""
+
+    @reauthentication_required
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().changeform_view(request, *args, **kwargs)
+
+    @reauthentication_required
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().delete_view(request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        first = confirm_first(request) if request.method == "POST" else None
+        return first or super().changelist_view(request, *args, **kwargs)
+
+
 @admin.register(User)
-class AccountAdmin(Audited, UserAdmin):
+class AccountAdmin(Confirmed, Audited, UserAdmin):
     """Accounts of one's own organisation. Only a superuser may cross organisations or make superusers."""
 
     list_display = ("username", "last_name", "organisation", "role_names", "is_active", "last_login")
     list_filter = ("groups", "is_active")
     search_fields = ("username", "first_name", "last_name", "email")
     filter_horizontal = ("groups",)
-    actions = ("unlock",)
+    actions = ("unlock", "reset_second_factor")
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         (_("Person"), {"fields": ("first_name", "last_name", "email", "organisation")}),
@@ -73,6 +93,19 @@ class AccountAdmin(Audited, UserAdmin):
     @admin.display(description=_("roles"))
     def role_names(self, user: User) -> str:
         return ", ".join(sorted(group.name for group in user.groups.all()))
+
+    @reauthentication_required
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return super().user_change_password(request, *args, **kwargs)
+
+    @admin.action(description=_("Remove second factors"), permissions=["change"])
+    def reset_second_factor(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
+        reset_factors(actor=request.actor, users=list(users))  # type: ignore[attr-defined]
+        self.message_user(
+            request,
+            _("The second factors were removed; whoever needs one is asked for a new one."),
+            messages.SUCCESS,
+        )
 
     @admin.action(description=_("Unlock sign-in"), permissions=["change"])
     def unlock(self, request: HttpRequest, users: models.QuerySet[User]) -> None:
@@ -95,11 +128,12 @@ class AccountAdmin(Audited, UserAdmin):
         super().save_model(request, obj, form, change)
 
 
-admin.site.unregister(Group)
+# Second factors are their owner's; nobody here proves e-mail addresses.
+admin.site.unregister([Group, Authenticator, EmailAddress])
 
 
 @admin.register(Group)
-class RoleAdmin(Audited, GroupAdmin):
+class RoleAdmin(Confirmed, Audited, GroupAdmin):
     """Roles and their capabilities."""
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
@@ -111,7 +145,7 @@ class RoleAdmin(Audited, GroupAdmin):
 
 
 @admin.register(Organisation)
-class OrganisationAdmin(Audited):
+class OrganisationAdmin(Confirmed, Audited):
     list_display = ("name", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Organisation]:
@@ -122,7 +156,7 @@ class OrganisationAdmin(Audited):
 
 
 @admin.register(ApiToken)
-class ApiTokenAdmin(Audited):
+class ApiTokenAdmin(Confirmed, Audited):
     """Tokens can be seen and revoked here, never made: their owner makes them on his account page."""
 
     list_display = ("user", "name", "created", "expiry")

@@ -46,3 +46,45 @@ class TokenForm(StyledForm):
         choices=[(30, _("30 days")), (90, _("90 days")), (365, _("1 year"))],
         initial=90,
     )
+
+
+class CodeForm(StyledForm):
+    """A code of an authenticator app, or a recovery code; spaces do not matter."""
+
+    code = forms.CharField(
+        label=_("Code"),
+        max_length=20,
+        help_text=_("The six digits that your app shows now, or one of your recovery codes."),
+        widget=forms.TextInput({"autocomplete": "one-time-code", "inputmode": "numeric", "autofocus": True}),
+    )
+
+    def clean_code(self) -> str:
+        return "".join(self.cleaned_data["code"].split())
+
+
+class AppCodeForm(CodeForm):
+    """The first code of an app that has just read the secret."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["code"].help_text = _("The six digits that the app shows for Hoofbeat now.")
+
+
+class ConfirmPasswordForm(StyledForm):
+    """One's own password once more."""
+
+    password = forms.CharField(
+        label=_("Password"),
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput({"autocomplete": "current-password", "autofocus": True}),
+    )
+
+
+class PasskeyForm(StyledForm):
+    """A name for a new passkey, and what the browser made."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=80, help_text=_("So that you know it again, such as “office laptop”.")
+    )
+    credential = forms.CharField(widget=forms.HiddenInput, max_length=20_000)

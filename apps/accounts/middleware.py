@@ -7,17 +7,19 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.accounts.actors import Actor
+from apps.accounts.factors import has_second_factor, needs_second_factor
 from apps.accounts.lockout import Attempt
 from apps.accounts.models import User
 from apps.accounts.selectors import get_actor
 from apps.accounts.services import record_session
-from apps.accounts.sessions import note_activity, why_over
+from apps.accounts.sessions import has_proven_second_factor, note_activity, why_over
+from apps.core.access import lead_to
 from apps.core.answers import API_PREFIX
 from apps.core.capabilities import PUBLIC
 
@@ -52,7 +54,10 @@ class ActorMiddleware:
 
 
 class SessionMiddleware:
-    """Ends a session that nobody used for a while or that is too old, before any page opens.
+    """Ends a session that nobody used for a while or that is too old, and asks for a second factor where one is needed.
+
+    Before any page opens but those for everyone; a view that comes first says `before_second_factor`: "always", or
+    "to enrol" while the account has none.
 
     Whoever was signed out meets the sign-in form, which says why and leads back to the page. The API knows no sessions.
     """
@@ -66,7 +71,9 @@ class SessionMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+    def process_view(
+        self, request: HttpRequest, view: Any, args: Any, kwargs: Any
+    ) -> HttpResponseBase | None:
         if is_public(view) or request.path.startswith(API_PREFIX) or not request.user.is_authenticated:
             return None
         if reason := why_over(request.session):
@@ -75,15 +82,32 @@ class SessionMiddleware:
             )
             logout(request)
             messages.warning(request, _why_signed_out(reason))
-        elif self.UNATTENDED not in request.headers:
+            return None
+        if self.UNATTENDED not in request.headers:
             note_activity(request.session)
+        return _ask_for_second_factor(request, view)
+
+
+def _ask_for_second_factor(request: HttpRequest, view: Any) -> HttpResponseBase | None:
+    """Where to go first when the person's role needs a second factor and this session has not proven one."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if has_proven_second_factor(request.session) or not needs_second_factor(actor):
         return None
+    enrolled = has_second_factor(user=actor.account())
+    open_now = {"always"} if enrolled else {"always", "to enrol"}
+    if getattr(_declaring(view), "before_second_factor", "") in open_now:
+        return None
+    return lead_to(request, "accounts:confirm" if enrolled else "accounts:factors")
 
 
 def is_public(view: Any) -> bool:
     """Whether the view says that it is meant for everyone."""
-    view = getattr(view, "view_class", None) or getattr(view, "cls", None) or view
-    return getattr(view, "capability", None) == PUBLIC
+    return getattr(_declaring(view), "capability", None) == PUBLIC
+
+
+def _declaring(view: Any) -> Any:
+    """The class of a view, where it has one."""
+    return getattr(view, "view_class", None) or getattr(view, "cls", None) or view
 
 
 def _why_signed_out(reason: str) -> str:

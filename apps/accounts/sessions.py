@@ -3,6 +3,7 @@
 import time
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
@@ -11,6 +12,8 @@ from django.contrib.sessions.backends.base import SessionBase
 _SIGNED_IN = "signed_in_at"  # seconds since the epoch, as all of these
 _SEEN = "seen_at"
 _CONFIRMED = "confirmed_at"
+_FACTOR = "second_factor"  # its type
+_HALF = "half_signed_in"
 # A page must not cost a write each time, so the time of the last request is up to this many seconds old.
 _SECONDS_BETWEEN_WRITES = 60
 
@@ -43,6 +46,32 @@ def note_activity(session: SessionBase) -> None:
 def note_confirmation(session: SessionBase) -> None:
     """The person has just proved once more who he is."""
     session[_CONFIRMED] = int(time.time())
+
+
+def note_second_factor(session: SessionBase, kind: str) -> None:
+    """A second factor of type `kind` was proven, which confirms who it is, too."""
+    session[_FACTOR] = kind
+    note_confirmation(session)
+
+
+def has_proven_second_factor(session: SessionBase) -> bool:
+    return bool(session.get(_FACTOR))
+
+
+def begin_half(session: SessionBase, user_id: UUID) -> None:
+    """The password was right; until the second factor is proven nobody is signed in."""
+    session[_HALF] = {"user": str(user_id), "at": int(time.time())}
+
+
+def half_signed_in(session: SessionBase) -> str:
+    """The id of the account whose password was given a short while ago, or nothing."""
+    half = session.get(_HALF) or {}
+    is_fresh = time.time() - half.get("at", 0) < settings.SECOND_FACTOR_LIMIT.total_seconds()
+    return str(half["user"]) if is_fresh else ""
+
+
+def end_half(session: SessionBase) -> None:
+    session.pop(_HALF, None)
 
 
 def is_confirmed(session: SessionBase, within: timedelta) -> bool:

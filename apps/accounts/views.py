@@ -11,19 +11,23 @@ from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 
+from apps.accounts.factors import has_second_factor
 from apps.accounts.forms import NewPasswordForm, SignInForm, TokenForm
 from apps.accounts.lockout import account_named
 from apps.accounts.middleware import actor_of, attempt_of
 from apps.accounts.permissions import CapabilityRequired
+from apps.accounts.reauthentication import ReauthenticationRequired
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_token, list_tokens
 from apps.accounts.services import change_password, issue_token, record_session, revoke_token
+from apps.accounts.sessions import begin_half, is_confirmed
 from apps.audit.models import Outcome
 from apps.core.capabilities import PUBLIC, Capability
 
@@ -39,6 +43,10 @@ class SignIn(LoginView):
 
     def form_valid(self, form: Any) -> HttpResponse:
         user = form.get_user()
+        if has_second_factor(user=user):
+            record_session(actor=attempt_of(self.request, user), action="account.first_factor", account=user)
+            begin_half(self.request.session, user.pk)
+            return redirect(reverse("accounts:second-factor", query={"next": self.get_success_url()}))
         # First the event, then the session: a sign-in that cannot be recorded does not happen.
         with transaction.atomic():
             record_session(actor=actor_of(self.request, user), action="account.sign_in")
@@ -64,6 +72,7 @@ class SignOut(CapabilityRequired, View):
     """Ends the session."""
 
     capability = Capability.ACCOUNT_SELF
+    before_second_factor = "always"
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -82,10 +91,11 @@ class Awake(CapabilityRequired, View):
         return HttpResponse(status=204)
 
 
-class AccountPage(CapabilityRequired, View):
+class AccountPage(CapabilityRequired, ReauthenticationRequired, View):
     """Who I am, and my API tokens. A new token is shown in the answer to its own form, and never again."""
 
     capability = Capability.ACCOUNT_SELF
+    confirmed_methods = ("POST",)
 
     def get(self, request: HttpRequest) -> HttpResponse:
         return self._page(request, TokenForm())
@@ -111,6 +121,7 @@ class AccountPage(CapabilityRequired, View):
             "tokens": tokens,
             "secret": secret,
             "now": timezone.now(),
+            "is_confirmed": is_confirmed(request.session, settings.REAUTHENTICATION_LIMIT),
             "roles": [names.get(role, role) for role in self.actor.roles],
         }
         return render(request, "accounts/account.html", context, status=status)

@@ -37,7 +37,7 @@ class CapabilityRequired:
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return _to_sign_in(request)
+            return lead_to(request, settings.LOGIN_URL)
         _refuse_nul(request, self.fields_with_any_text)
         self.actor.require(capability_for(self, request.method or "GET"))
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]
@@ -59,16 +59,19 @@ def _refuse_nul(request: HttpRequest, but_in: tuple[str, ...]) -> None:
         raise BadRequest("NUL in the input")
 
 
-def _to_sign_in(request: HttpRequest) -> HttpResponseBase:
-    """Ask for a sign-in and lead back to the page that the person saw, which a fragment or a form is only part of."""
+def lead_to(request: HttpRequest, address: str) -> HttpResponseBase:
+    """Lead to `address` (such as the sign-in) first, and from there back to the page that the person saw.
+
+    That is not always what was asked for: a fragment or a form is only part of a page.
+    """
     is_part = "HX-Request" in request.headers
     if not is_part and request.method in {"GET", "HEAD"}:
-        return redirect_to_login(request.get_full_path())
+        return redirect_to_login(request.get_full_path(), resolve_url(address))
     seen = request.headers.get("HX-Current-URL") or request.headers.get("Referer") or ""
     allowed = url_has_allowed_host_and_scheme(seen, {request.get_host()}, require_https=request.is_secure())
     parts = urlsplit(seen if allowed else "/")
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     if not is_part:
-        return redirect_to_login(target)
-    sign_in = f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': target})}"
-    return HttpResponse(status=204, headers={"HX-Redirect": sign_in})
+        return redirect_to_login(target, resolve_url(address))
+    whole = f"{resolve_url(address)}?{urlencode({'next': target})}"
+    return HttpResponse(status=204, headers={"HX-Redirect": whole})

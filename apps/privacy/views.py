@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
+from apps.accounts.reauthentication import ReauthenticationRequired
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
@@ -52,7 +53,7 @@ class RetentionRuns(CapabilityRequired, View):
         return response
 
 
-class DeleteDue(CapabilityRequired, View):
+class DeleteDue(CapabilityRequired, ReauthenticationRequired, View):
     """Asks once more, then starts the deletion."""
 
     capability = Capability.PRIVACY_PURGE

@@ -6,12 +6,14 @@
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth as totp
 from axe_playwright_python.sync_playwright import Axe
 from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
 from django.core.wsgi import get_wsgi_application
@@ -73,6 +75,11 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def totp_code(secret: str) -> str:
+    """What an authenticator app shows now."""
+    return totp.format_hotp_value(totp.hotp_value(secret, int(time.time()) // 30))
+
+
 @dataclass
 class Visitor:
     """Somebody in front of a page; keeps what the console and the network complained of."""
@@ -106,6 +113,21 @@ class Visitor:
         self.page.keyboard.type(password)
         self.page.keyboard.press("Enter")
         self.page.wait_for_url(lambda url: "sign-in" not in url)
+        if "/account/factors/" in self.page.url:
+            self.add_app()
+
+    def add_app(self) -> str:
+        """Add an authenticator app, as a role may ask for at the first sign-in; returns its secret."""
+        self.page.locator('a[href="/account/factors/app/"]').click()
+        secret = self.page.locator("#secret").inner_text().replace(" ", "")
+        self.look("add-app")
+        self.page.locator("#id_code").fill(totp_code(secret))
+        self.page.keyboard.press("Enter")
+        expect(self.page.locator(".recovery-codes code")).to_have_count(10)
+        self.look("recovery-codes")
+        self.page.locator('main a[href="/"]').click()
+        self.page.wait_for_url(lambda url: "/account/" not in url)
+        return secret
 
     def look(self, name: str, *, ours: bool = True) -> None:
         """The page as it stands has no grave barrier, nothing to scroll sideways, and nothing on the console.

@@ -16,7 +16,7 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
 from apps.predictions.models import Prediction
-from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD
+from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
 ANONYMOUS = "anonymous"
 ROLES = (ANONYMOUS, *Role.values)
@@ -60,6 +60,7 @@ class Caller:
             "case_id": self.case.pk,
             "prediction_id": self.prediction.pk,
             "token_id": self.token.public_id,
+            "factor_id": 1,
             "disease_id": MARFAN,
             "term_id": MARFAN_FINDINGS[0],
             "number": self.model_number,
@@ -88,7 +89,7 @@ def session_of(user: User | None) -> SimpleCookie:
     """The cookies of somebody who is signed in, or of nobody."""
     client = Client()
     if user is not None:
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        signed_in(client, user)
     return client.cookies
 
 
@@ -104,6 +105,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "password": PASSWORD,
     },
     ("accounts:account", "POST"): lambda caller: {"name": "laboratory", "days": 30},
+    ("accounts:confirm", "POST"): lambda caller: {"password": PASSWORD},
     ("accounts:password", "POST"): lambda caller: {
         "old_password": PASSWORD,
         "new_password1": "another-long-password-7",
