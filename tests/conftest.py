@@ -23,7 +23,7 @@ from rest_framework.test import APIClient
 from apps.accounts.actors import SYSTEM, Actor
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
-from apps.accounts.selectors import get_actor
+from apps.accounts.selectors import get_actor, grantable_scopes
 from apps.accounts.services import create_user, issue_token
 from apps.accounts.sessions import note_second_factor
 from apps.cases.models import Case
@@ -190,7 +190,8 @@ def token_of() -> Callable[..., tuple[ApiToken, str]]:
     """`token_of(user)` issues a token: (its row, the secret)."""
 
     def issue(user: User, lifetime: timedelta | None = None) -> tuple[ApiToken, str]:
-        return issue_token(actor=get_actor(user=user), name="test", lifetime=lifetime)
+        actor = get_actor(user=user)
+        return issue_token(actor=actor, name="test", scopes=grantable_scopes(actor=actor), lifetime=lifetime)
 
     return issue
 

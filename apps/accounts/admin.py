@@ -159,9 +159,9 @@ class OrganisationAdmin(Confirmed, Audited):
 class ApiTokenAdmin(Confirmed, Audited):
     """Tokens can be seen and revoked here, never made: their owner makes them on his account page."""
 
-    list_display = ("user", "name", "created", "expiry")
-    fields = ("user", "name", "created", "expiry")
-    readonly_fields = ("user", "name", "created", "expiry")
+    list_display = ("user", "name", "created", "last_used_at", "expiry")
+    fields = ("user", "name", "scopes", "created", "last_used_at", "expiry")
+    readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

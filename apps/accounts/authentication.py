@@ -9,6 +9,7 @@ from knox.auth import TokenAuthentication as KnoxTokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
 from apps.accounts.middleware import actor_of
+from apps.accounts.services import note_token_use
 
 
 class TokenAuthentication(KnoxTokenAuthentication):
@@ -21,9 +22,16 @@ class TokenAuthentication(KnoxTokenAuthentication):
             raise AuthenticationFailed(_("Invalid token.")) from error
         if result is not None:
             user, token = result
-            request._request.actor = actor_of(request._request, user, token.public_id)
+            note_token_use(token=token)
+            request._request.actor = actor_of(request._request, user, token)
             request.actor = request._request.actor
         return result
+
+    def validate_user(self, auth_token: Any) -> Any:
+        """As knox, and the account must still be in the organisation in which it made the token."""
+        if auth_token.organisation_id not in {None, auth_token.user.organisation_id}:
+            raise AuthenticationFailed(_("Invalid token."))
+        return super().validate_user(auth_token)
 
     def _cleanup_token(self, auth_token: Any) -> bool:
         # Knox deletes expired tokens while reading; here they stay for the account's page, and are merely refused.

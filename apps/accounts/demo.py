@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.accounts.actors import SYSTEM
 from apps.accounts.models import Organisation, User
 from apps.accounts.roles import Role
-from apps.accounts.selectors import get_actor
+from apps.accounts.selectors import get_actor, grantable_scopes
 from apps.accounts.services import create_user, issue_token
 
 ORGANISATION = "Demo Hospital"
@@ -40,7 +40,7 @@ def create_demo(*, credentials: Path, url: str) -> bool:
         organisation, _ = Organisation.objects.get_or_create(name=ORGANISATION)
         accounts = [_account(organisation, role) for role in Role]
         integrator = get_actor(user=User.objects.get(username=Role.INTEGRATOR))
-        _token, secret = issue_token(actor=integrator, name="demo")
+        _token, secret = issue_token(actor=integrator, name="demo", scopes=grantable_scopes(actor=integrator))
         # Before the commit: accounts without their passwords would be of no use to anybody.
         _write(credentials, {"url": url, "accounts": accounts, "api_token": secret})
     return True

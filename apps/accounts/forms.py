@@ -6,6 +6,7 @@ from django import forms
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.capabilities import Capability
 from apps.core.forms import StyledForm, style_fields
 
 
@@ -33,7 +34,7 @@ class NewPasswordForm(PasswordChangeForm):
 
 
 class TokenForm(StyledForm):
-    """A name for a new API token, and how long it shall hold."""
+    """A name for a new API token, how long it shall hold, and which of its owner's `scopes` it shall have."""
 
     name = forms.CharField(
         label=_("What is it for?"),
@@ -46,6 +47,15 @@ class TokenForm(StyledForm):
         choices=[(30, _("30 days")), (90, _("90 days")), (365, _("1 year"))],
         initial=90,
     )
+    scopes = forms.MultipleChoiceField(
+        label=_("It may"),
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("Tick no more than the program needs; what you lose, it loses, too."),
+    )
+
+    def __init__(self, *args: Any, scopes: list[Capability], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["scopes"].choices = [(scope.value, scope.label) for scope in scopes]  # type: ignore[attr-defined]
 
 
 class CodeForm(StyledForm):

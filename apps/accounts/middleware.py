@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
@@ -15,7 +14,7 @@ from django.utils.translation import ngettext
 from apps.accounts.actors import Actor
 from apps.accounts.factors import has_second_factor, needs_second_factor
 from apps.accounts.lockout import Attempt
-from apps.accounts.models import User
+from apps.accounts.models import ApiToken, User
 from apps.accounts.selectors import get_actor
 from apps.accounts.services import record_session
 from apps.accounts.sessions import has_proven_second_factor, note_activity, why_over
@@ -24,13 +23,13 @@ from apps.core.answers import API_PREFIX
 from apps.core.capabilities import PUBLIC
 
 
-def actor_of(request: HttpRequest, user: User | None, token_id: UUID | None = None) -> Actor:
+def actor_of(request: HttpRequest, user: User | None, token: ApiToken | None = None) -> Actor:
     """The actor behind `request`; one without capabilities when nobody is signed in."""
     address = request.META.get("REMOTE_ADDR") or None
     request_id = getattr(request, "request_id", "")
     if user is None or not user.is_authenticated:
         return Actor(address=address, request_id=request_id)
-    return get_actor(user=user, token_id=token_id, address=address, request_id=request_id)
+    return get_actor(user=user, token=token, address=address, request_id=request_id)
 
 
 def attempt_of(request: HttpRequest, account: User | None) -> Attempt:

@@ -1,6 +1,7 @@
 """Organisations, accounts and tokens."""
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from knox.models import AbstractAuthToken
@@ -47,6 +48,13 @@ class ApiToken(AbstractAuthToken):
 
     public_id = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=80, blank=True)
+    # It opens nothing when its owner has moved to another one.
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, editable=False, related_name="+"
+    )
+    # Capabilities; it has those of them that its owner has when it is used. Null, from before scopes: every one.
+    scopes = ArrayField(models.CharField(max_length=40), null=True, editable=False)
+    last_used_at = models.DateTimeField(_("last used"), null=True, editable=False)
 
     class Meta:
         ordering = ["-created"]

@@ -15,25 +15,33 @@ _CAPABILITIES = frozenset(Capability.values)
 
 
 def get_actor(
-    *, user: User, token_id: UUID | None = None, address: str | None = None, request_id: str = ""
+    *, user: User, token: ApiToken | None = None, address: str | None = None, request_id: str = ""
 ) -> Actor:
     """The actor that `user` is right now: one query, so a change of role holds from the next request on.
 
-    A superuser without a role gets the administration and nothing clinical.
+    A superuser without a role gets the administration and nothing clinical. With a `token`, no more than its scopes.
     """
     rows = Group.objects.filter(user=user).values_list("name", "permissions__codename")
     granted = [(name, codename) for name, codename in rows]
     capabilities = {codename for _, codename in granted if codename in _CAPABILITIES}
     if user.is_superuser:
         capabilities |= {Capability.ADMIN_ACCESS.value, Capability.ACCOUNT_SELF.value}
+    if token is not None and token.scopes is not None:
+        capabilities &= set(token.scopes)
     return Actor(
         user=user,
         roles=tuple(sorted({name for name, _ in granted})),
         capabilities=frozenset(capabilities),
-        token_id=token_id,
+        token_id=token.public_id if token else None,
         address=address,
         request_id=request_id,
     )
+
+
+def grantable_scopes(*, actor: Actor) -> list[Capability]:
+    """What the actor may let a token do: what he may himself, but for what programs have no use for."""
+    pages_only = {Capability.ACCOUNT_SELF, Capability.ADMIN_ACCESS}
+    return [capability for capability in Capability if actor.can(capability) and capability not in pages_only]
 
 
 def list_tokens(*, actor: Actor) -> QuerySet[ApiToken]:

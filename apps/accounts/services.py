@@ -7,15 +7,17 @@ from uuid import UUID
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.accounts.lockout import unlock
 from apps.accounts.models import ApiToken, Organisation, User
-from apps.accounts.selectors import get_token
+from apps.accounts.selectors import get_token, grantable_scopes
 from apps.audit.models import Outcome
 from apps.audit.origin import Origin
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
+from apps.core.problems import Denied
 
 
 @transaction.atomic
@@ -34,13 +36,36 @@ def create_user(
 
 
 @transaction.atomic
-def issue_token(*, actor: Actor, name: str, lifetime: timedelta | None = None) -> tuple[ApiToken, str]:
-    """A new API token for the actor himself: (its row, the token that is shown once)."""
+def issue_token(
+    *, actor: Actor, name: str, scopes: Iterable[str], lifetime: timedelta | None = None
+) -> tuple[ApiToken, str]:
+    """A new API token for the actor himself: (its row, the token that is shown once).
+
+    `scopes` are capabilities of his. Raises Denied for one that he lacks.
+    """
     actor.require(Capability.ACCOUNT_SELF)
-    options = {} if lifetime is None else {"expiry": lifetime}
-    token, secret = ApiToken.objects.create(user=actor.user, name=name, **options)
-    record_event(actor=actor, action="token.issue", object_type="token", object_ids=[token.public_id])
+    wanted = sorted(set(scopes))
+    if not set(wanted) <= set(grantable_scopes(actor=actor)):
+        raise Denied("token.issue")
+    options: dict[str, Any] = {} if lifetime is None else {"expiry": lifetime}
+    token, secret = ApiToken.objects.create(
+        user=actor.user, name=name, scopes=wanted, organisation_id=actor.organisation_id, **options
+    )
+    record_event(
+        actor=actor,
+        action="token.issue",
+        object_type="token",
+        object_ids=[token.public_id],
+        details={"scopes": wanted},
+    )
     return token, secret
+
+
+def note_token_use(*, token: ApiToken) -> None:
+    """Remember when a token was last used, to the minute: it must not cost a write each time."""
+    now = timezone.now()
+    if token.last_used_at is None or now - token.last_used_at >= timedelta(minutes=1):
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
 
 
 @transaction.atomic

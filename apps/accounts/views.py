@@ -25,7 +25,7 @@ from apps.accounts.middleware import actor_of, attempt_of
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.reauthentication import ReauthenticationRequired
 from apps.accounts.roles import Role
-from apps.accounts.selectors import get_token, list_tokens
+from apps.accounts.selectors import get_token, grantable_scopes, list_tokens
 from apps.accounts.services import change_password, issue_token, record_session, revoke_token
 from apps.accounts.sessions import begin_half, is_confirmed
 from apps.audit.models import Outcome
@@ -98,23 +98,34 @@ class AccountPage(CapabilityRequired, ReauthenticationRequired, View):
     confirmed_methods = ("POST",)
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self._page(request, TokenForm())
+        return self._page(request, self._form())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = TokenForm(request.POST)
+        form = self._form(request.POST)
         if not form.is_valid():
             return self._page(request, form, status=422)
         _token, secret = issue_token(
             actor=self.actor,
             name=form.cleaned_data["name"],
+            scopes=form.cleaned_data["scopes"],
             lifetime=timedelta(days=form.cleaned_data["days"]),
         )
-        return self._page(request, TokenForm(), secret=secret)
+        return self._page(request, self._form(), secret=secret)
+
+    def _form(self, data: Any = None) -> TokenForm:
+        return TokenForm(data, scopes=grantable_scopes(actor=self.actor))
 
     def _page(
         self, request: HttpRequest, form: TokenForm, status: int = 200, secret: str = ""
     ) -> HttpResponse:
-        tokens = list(list_tokens(actor=self.actor))
+        labels = dict(Capability.choices)
+        tokens = [
+            {
+                "row": token,
+                "scopes": None if token.scopes is None else [labels.get(s, s) for s in token.scopes],
+            }
+            for token in list_tokens(actor=self.actor)
+        ]
         names = dict(Role.choices)
         context = {
             "form": form,

@@ -77,7 +77,9 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(
     page: Callable[..., Client], api: Callable[..., Any], clinician: User
 ) -> None:
     browser = page(clinician)
-    text = browser.post("/account/", {"name": "laboratory", "days": "30"}).content.decode()
+    text = browser.post(
+        "/account/", {"name": "laboratory", "days": "30", "scopes": ["case.read"]}
+    ).content.decode()
     found = re.search(r'id="secret"[^>]*value="([0-9a-f]{64})"', text)
     assert found
     secret = found[1]
@@ -94,7 +96,14 @@ def test_a_token_is_shown_once_works_and_can_be_revoked(
 
 
 @pytest.mark.parametrize(
-    "values", [{"name": "", "days": "30"}, {"name": "x", "days": "99999"}, {"name": "x" * 81, "days": "30"}]
+    "values",
+    [
+        {"name": "", "days": "30", "scopes": ["case.read"]},
+        {"name": "x", "days": "99999", "scopes": ["case.read"]},
+        {"name": "x" * 81, "days": "30", "scopes": ["case.read"]},
+        {"name": "x", "days": "30"},
+        {"name": "x", "days": "30", "scopes": ["admin.access"]},
+    ],
 )
 def test_a_token_that_makes_no_sense_is_not_made(
     page: Callable[..., Client], clinician: User, values: dict[str, str]

@@ -14,6 +14,7 @@ from django.test import Client
 
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
+from apps.accounts.selectors import get_actor, grantable_scopes
 from apps.cases.models import Case
 from apps.predictions.models import Prediction
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
@@ -93,6 +94,11 @@ def session_of(user: User | None) -> SimpleCookie:
     return client.cookies
 
 
+def _scopes(caller: Caller) -> list[str]:
+    """What the caller may let a token do."""
+    return grantable_scopes(actor=get_actor(user=caller.user)) if caller.user else []
+
+
 def _nothing(_caller: Caller) -> dict[str, Any]:
     return {}
 
@@ -104,7 +110,11 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "username": caller.colleague.username,
         "password": PASSWORD,
     },
-    ("accounts:account", "POST"): lambda caller: {"name": "laboratory", "days": 30},
+    ("accounts:account", "POST"): lambda caller: {
+        "name": "laboratory",
+        "days": 30,
+        "scopes": _scopes(caller),
+    },
     ("accounts:confirm", "POST"): lambda caller: {"password": PASSWORD},
     ("accounts:password", "POST"): lambda caller: {
         "old_password": PASSWORD,

@@ -87,7 +87,9 @@ def test_the_password_confirms_and_leads_back(
     assert not ApiToken.objects.filter(user=clinician).exists()
     assert browser.post(CONFIRM, {"password": "wrong", "next": "/account/"}).status_code == 422
     assert browser.post(CONFIRM, {"password": PASSWORD, "next": "/account/"}).url == "/account/"
-    assert browser.post("/account/", {"name": "x", "days": "30"}).status_code == 200
+    issued = browser.post("/account/", {"name": "x", "days": "30", "scopes": ["case.read"]})
+    assert issued.status_code == 200
+    assert ApiToken.objects.filter(user=clinician).exists()
     events = AuditEvent.objects.filter(action="account.confirm").order_by("sequence")
     assert [event.outcome for event in events] == ["failed", "ok"]
 
