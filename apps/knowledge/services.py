@@ -13,7 +13,7 @@ from apps.audit.services import record_event
 from apps.core.capabilities import Capability
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term, TermName
 from apps.knowledge.notes import ReadNote, findings_in
-from apps.knowledge.selectors import current_release
+from apps.knowledge.selectors import current_release, names_of
 from ml.knowledge import Knowledge, read_knowledge
 from ml.knowledge import Term as SourceTerm
 from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
@@ -110,6 +110,23 @@ def _names(terms: Iterable[SourceTerm], phenotypes: set[str]) -> Iterator[tuple[
         yield term.id, TermName.Kind.LABEL.value, "en", term.label
         for text in sorted({synonym.text for synonym in term.synonyms} - {term.label}):
             yield term.id, TermName.Kind.SYNONYM.value, "en", text
+
+
+def add_missing_diseases(*, candidates: Iterable[tuple[str, str, tuple[str, ...]]]) -> int:
+    """Write those of a model's candidates (id, name, all ids) that no loaded disease means; how many there were.
+
+    A model may rank diseases that only its cases describe, or sources that this installation has not loaded; lists and
+    outcomes must be able to name them.
+    """
+    rows = list(candidates)
+    known = names_of(disease_ids=[disease_id for disease_id, _name, _ids in rows])
+    missing = [
+        Disease(id=disease_id, name=name, database=disease_id.partition(":")[0], ids=list(ids))
+        for disease_id, name, ids in rows
+        if disease_id not in known
+    ]
+    Disease.objects.bulk_create(missing, batch_size=_BATCH, ignore_conflicts=True)
+    return len(missing)
 
 
 def _write_diseases(knowledge: Knowledge) -> None:

@@ -7,6 +7,7 @@ from django.db.models import Max
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
+from apps.knowledge.services import add_missing_diseases
 from apps.registry.models import Activation, ModelVersion
 from apps.registry.selectors import active_model
 from ml.serving import Predictor
@@ -20,7 +21,11 @@ def register_model(*, actor: Actor, folder: Path) -> tuple[ModelVersion, bool]:
 
     The artefact is loaded once, so that a damaged one is refused here (ml.serving.CorruptArtefact).
     """
-    manifest = Predictor.load(folder).manifest
+    predictor = Predictor.load(folder)
+    manifest = predictor.manifest
+    add_missing_diseases(
+        candidates=((i, name, predictor.ids_of(i)) for i, name in predictor.candidates.items())
+    )
     _lock()
     known = ModelVersion.objects.filter(artefact_hash=manifest.artefact_hash).first()
     if known is not None:

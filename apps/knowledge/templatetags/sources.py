@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.knowledge.references import source_address
+from ml.features.evidence import FROM_NAME
 from ml.serving.explanation import FROM_SIBLINGS
 
 register = template.Library()
@@ -72,6 +73,8 @@ def frequency_words(frequency: str | None) -> str:
 def _one_frequency(text: str) -> str:
     if text == FROM_SIBLINGS:
         return _("mean of related diseases")
+    if text == FROM_NAME:
+        return _("from its name")
     cases, slash, examined = text.partition("/")
     if slash and cases.isdigit() and examined.isdigit():
         return _("%(n)s of %(m)s") % {"n": cases, "m": examined}
