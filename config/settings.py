@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.encryption.keyring import parse_keys
 from config import environment as env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -144,6 +145,26 @@ RETENTION_DAYS = env.integer(
 RETRAIN_AFTER_CASES = env.integer(
     "RETRAIN_AFTER_CASES", "newly confirmed cases that start the scheduled retraining", 50, 1, 1_000_000
 )
+
+# --- Encryption ------------------------------------------------------------------------------------------------
+
+KEY_PROVIDER = env.text(
+    "KEY_PROVIDER", "class that wraps the patients' keys", "apps.core.encryption.keyring.Keyring"
+)
+# A file is read again whenever it changes, so that keys come and go while requests do.
+MASTER_KEYS_FILE = env.text("MASTER_KEYS_FILE", "file with what MASTER_KEYS may hold instead", "")
+MASTER_KEYS = env.text(
+    "MASTER_KEYS", "keys of 32 bytes that wrap the patients' keys, as id:base64, the current one first"
+)
+try:
+    parse_keys(MASTER_KEYS)
+except ValueError as error:
+    raise ImproperlyConfigured(f"MASTER_KEYS: {error}") from None
+INDEX_KEY = env.text(
+    "INDEX_KEY", "the key by which pseudonyms are found; at least 32 random characters; never changed"
+)
+if len(INDEX_KEY) < 32:
+    raise ImproperlyConfigured("INDEX_KEY is too short; it needs at least 32 random characters.")
 
 # --- People ----------------------------------------------------------------------------------------------------
 

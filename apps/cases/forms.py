@@ -23,7 +23,7 @@ _YEARS_AND_MONTHS = re.compile(r"P(\d{1,3})Y(\d{1,2})M")
 class CaseListFilter(forms.Form):
     """The filter of the case list, in the address bar. What it does not know counts as no filter."""
 
-    q = forms.CharField(required=False, max_length=200, label=_("Pseudonym or diagnosis"))
+    q = forms.CharField(required=False, max_length=200, label=_("Whole pseudonym, or part of a diagnosis"))
     sex = forms.ChoiceField(required=False, choices=[("", _("any sex")), *Sex.choices], label=_("Sex"))
     outcome = forms.ChoiceField(
         required=False,
@@ -36,7 +36,6 @@ class CaseListFilter(forms.Form):
             ("", _("newest first")),
             ("oldest", _("oldest first")),
             ("changed", _("last changed first")),
-            ("pseudonym", _("by pseudonym")),
         ],
         label=_("Order"),
     )

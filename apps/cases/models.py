@@ -1,11 +1,15 @@
 """Patients and cases."""
 
-from django.db import models
-from django.db.models.functions import Lower
+from typing import Any
+from uuid import UUID
+
+from django.db import models, transaction
+from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
 from apps.accounts.models import Organisation, User
+from apps.core.encryption import Undecipherable, Wrapped, blind_index, key_provider, new_key, sealed
 from apps.core.models import Record
 from apps.knowledge.models import Disease, Term
 
@@ -19,18 +23,137 @@ class Sex(models.TextChoices):
     UNKNOWN = "unknown", _("unknown")
 
 
+def pseudonym_index(organisation_id: UUID, text: str) -> bytes:
+    """By which a patient is found whose pseudonym reads as `text`."""
+    return blind_index("cases.patient.pseudonym", organisation_id, text)
+
+
+def identifier_index(organisation_id: UUID, text: str) -> bytes:
+    """By which patients are found whose medical record number reads as `text`."""
+    return blind_index("cases.patient.identifier", organisation_id, text)
+
+
+class PatientManager(models.Manager["Patient"]):
+    """Ciphertext and key come in one statement, so that both are from before or from after a change of the key."""
+
+    def get_queryset(self) -> models.QuerySet["Patient"]:
+        return super().get_queryset().select_related("key")
+
+
 class Patient(Record):
-    """Somebody known to this system by a pseudonym alone."""
+    """Somebody whom this system knows by a pseudonym, and by more only where the hospital enters it.
+
+    All that says who it is stands in the `sealed_` columns, as ciphertext under the patient's own key.
+    """
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="patients")
-    pseudonym = models.CharField(_("pseudonym"), max_length=80)
+    sealed_pseudonym = models.BinaryField()
+    pseudonym_index = models.BinaryField(max_length=32)
+    sealed_name = models.BinaryField(default=b"")
+    sealed_identifier = models.BinaryField(default=b"")
+    identifier_index = models.BinaryField(max_length=32, null=True)
+    sealed_contact = models.BinaryField(default=b"")
     sex = models.CharField(_("sex"), max_length=8, choices=Sex, default=Sex.UNKNOWN)
 
+    objects = PatientManager()
+
+    name = sealed("sealed_name")
+    contact = sealed("sealed_contact")
+    _pseudonym = sealed("sealed_pseudonym")
+    _identifier = sealed("sealed_identifier")
+
     class Meta:
+        base_manager_name = "objects"
         constraints = [
-            models.UniqueConstraint(fields=["organisation", "pseudonym"], name="patient_pseudonym_unique"),
+            models.UniqueConstraint(
+                fields=["organisation", "pseudonym_index"], name="patient_pseudonym_once"
+            ),
         ]
-        indexes = [models.Index(Lower("pseudonym"), "organisation", name="patient_pseudonym_lower")]
+        indexes = [models.Index(fields=["identifier_index"], name="patient_identifier_index")]
+
+    @property
+    def pseudonym(self) -> str:
+        """Unique in the organisation."""
+        return self._pseudonym
+
+    @pseudonym.setter
+    def pseudonym(self, text: str) -> None:
+        self._pseudonym = text
+        self.pseudonym_index = pseudonym_index(self.organisation_id, text)
+
+    @property
+    def identifier(self) -> str:
+        """The hospital's medical record number, or "". Two patients may have the same: a person may come twice."""
+        return self._identifier
+
+    @identifier.setter
+    def identifier(self, text: str) -> None:
+        self._identifier = text
+        self.identifier_index = identifier_index(self.organisation_id, text) if text else None
+
+    def data_key(self) -> bytes:
+        """The key of all that is sealed about this patient; made with the patient, and stored when he is.
+
+        Raises KeyMissing without the master key, and Undecipherable when the patient's key was destroyed.
+        """
+        if self._state.adding and "key" not in self._state.fields_cache:
+            self.key = PatientKey.generate(self)
+        try:
+            return self.key.unwrap()
+        except PatientKey.DoesNotExist:
+            detail = _now("The key of patient %(id)s was destroyed; what stood under it is gone.")
+            raise Undecipherable(detail % {"id": self.pk}) from None
+
+    def save(self, **options: Any) -> None:
+        """A new patient is stored together with his key."""
+        with transaction.atomic(savepoint=False):
+            is_new = self._state.adding
+            super().save(**options)
+            if is_new:
+                self.key.save(force_insert=True)
+
+
+class PatientKey(models.Model):
+    """The data key of one patient, wrapped by the master key `master_key`. Without this row nothing can be read.
+
+    `born_under` is the master key that was current when the data key was made: one that is older than the current
+    master key is due for renewal.
+    """
+
+    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="key")
+    master_key = models.CharField(max_length=40)
+    born_under = models.CharField(max_length=40)
+    wrapped = models.BinaryField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["master_key"], name="patient_key_master"),
+            models.Index(fields=["born_under"], name="patient_key_born_under"),
+        ]
+
+    @classmethod
+    def generate(cls, patient: Patient) -> "PatientKey":
+        """A new key for `patient`, not stored yet."""
+        key = cls(patient=patient)
+        key.renew()
+        return key
+
+    def renew(self) -> None:
+        """Become another key. Whoever calls must seal again what stood under the old one, in one transaction."""
+        self.wrap(new_key())
+        self.born_under = self.master_key
+
+    def wrap(self, data_key: bytes) -> None:
+        """Be stored under the current master key."""
+        wrapped = key_provider().wrap(data_key, self._context())
+        self.master_key, self.wrapped = wrapped.key_id, wrapped.box
+
+    def unwrap(self) -> bytes:
+        """The data key itself. It is never kept: a destroyed key is of no use to whoever reads the row anew."""
+        return key_provider().unwrap(Wrapped(self.master_key, bytes(self.wrapped)), self._context())
+
+    def _context(self) -> str:
+        return f"cases.patientkey:{self.patient_id}"
 
 
 class Case(Record):
@@ -44,6 +167,9 @@ class Case(Record):
     created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     updated_at = models.DateTimeField(auto_now=True)
     retain_until = models.DateTimeField()
+    sealed_note = models.BinaryField(default=b"")
+
+    note = sealed("sealed_note")
 
     class Meta:
         ordering = ["-id"]
@@ -54,6 +180,10 @@ class Case(Record):
             models.Index(fields=["organisation", "-id"]),
             models.Index(fields=["retain_until"]),
         ]
+
+    def data_key(self) -> bytes:
+        """That of the patient."""
+        return self.patient.data_key()
 
 
 class CaseUserObjectPermission(UserObjectPermissionBase):

@@ -7,7 +7,16 @@ from django.db.models import CharField, Count, Exists, OuterRef, Prefetch, Q, Qu
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
-from apps.cases.models import Case, CaseUserObjectPermission, Consent, Finding, Outcome, Patient
+from apps.cases.models import (
+    Case,
+    CaseUserObjectPermission,
+    Consent,
+    Finding,
+    Outcome,
+    Patient,
+    identifier_index,
+    pseudonym_index,
+)
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied
 
@@ -21,7 +30,7 @@ def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]
     )
     return (
         Case.objects.filter(Exists(granted), organisation_id=actor.scope)
-        .select_related("patient")
+        .select_related("patient__key")
         .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
         .annotate(has_outcome=Exists(Outcome.objects.filter(case_id=OuterRef("pk"))))
     )
@@ -34,11 +43,14 @@ def _newest_outcome(field: str) -> Subquery:
 
 
 def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = "") -> QuerySet[Case]:
-    """The actor's cases, newest first, narrowed to a pseudonym or diagnosis, a sex, `open` or `closed`."""
+    """The actor's cases, newest first, narrowed by `text`, a sex, `open` or `closed`.
+
+    `text` is a whole pseudonym, a whole medical record number, or part of a diagnosis.
+    """
     cases = list_cases(actor=actor)
     if text := text.replace("\0", "").strip():
         cases = cases.filter(
-            Q(patient__pseudonym__icontains=text)
+            named(actor=actor, text=text, path="patient__")
             | Q(diagnosis__icontains=text)
             | Q(diagnosis_id__iexact=text)
         )
@@ -47,6 +59,16 @@ def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = 
     if outcome in {"open", "closed"}:
         cases = cases.filter(Q(has_outcome=outcome == "closed"))
     return cases
+
+
+def named(*, actor: Actor, text: str, path: str) -> Q:
+    """Patients of the actor's organisation whose pseudonym or medical record number reads as `text`.
+
+    `path` leads from the rows in question to the patient, as in "case__patient__".
+    """
+    return Q(**{f"{path}pseudonym_index": pseudonym_index(actor.scope, text)}) | Q(
+        **{f"{path}identifier_index": identifier_index(actor.scope, text)}
+    )
 
 
 def get_case(*, actor: Actor, case_id: UUID, permission: str = "view_case") -> Case:
@@ -78,11 +100,12 @@ def list_care_team(*, case: Case) -> QuerySet[User]:
     return User.objects.filter(pk__in=members.values("user_id")).order_by("last_name", "username")
 
 
-def pseudonyms_of(*, actor: Actor) -> set[str]:
-    """All pseudonyms that are taken in the actor's organisation, for those who may enter cases."""
+def taken_pseudonyms(*, actor: Actor) -> set[bytes]:
+    """`pseudonym_index` of all that are taken in the actor's organisation, for those who may enter cases."""
     if not actor.can(Capability.CASE_WRITE):
         return set()
-    return set(Patient.objects.filter(organisation_id=actor.scope).values_list("pseudonym", flat=True))
+    patients = Patient.objects.filter(organisation_id=actor.scope)
+    return {bytes(index) for index in patients.values_list("pseudonym_index", flat=True)}
 
 
 def split_findings(findings: Iterable[Finding]) -> tuple[list[str], list[str], list[str]]:

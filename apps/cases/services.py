@@ -63,7 +63,8 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
     actor.require(Capability.CASE_WRITE)
     if actor.user is None or actor.organisation_id is None:
         raise Denied("case.create", "case")
-    patient = Patient(organisation_id=actor.organisation_id, pseudonym=new.pseudonym.strip(), sex=new.sex)
+    patient = Patient(organisation_id=actor.organisation_id, sex=new.sex)
+    patient.pseudonym = new.pseudonym.strip()
     try:
         with transaction.atomic():
             patient.save(force_insert=True)

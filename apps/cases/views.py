@@ -35,7 +35,6 @@ _ORDER = {
     "": ("-id",),
     "oldest": ("id",),
     "changed": ("-updated_at", "-id"),
-    "pseudonym": ("patient__pseudonym", "id"),
 }
 
 

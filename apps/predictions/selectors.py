@@ -19,7 +19,7 @@ def list_predictions(*, actor: Actor) -> QuerySet[Prediction]:
     cared_for = Q(case__in=list_cases(actor=actor).order_by().values("pk"))
     return (
         Prediction.objects.filter(own | cared_for, organisation_id=actor.scope)
-        .select_related("model", "case__patient")
+        .select_related("model", "case__patient__key")
         .order_by("-id")
     )
 

@@ -1,5 +1,6 @@
 """The folder `var/`: who owns it, who uses it now, what is kept in it, how much room it has left."""
 
+import base64
 import fcntl
 import json
 import os
@@ -15,7 +16,14 @@ from config.local.errors import LocalError
 # A first run writes some 370 MB (database with its write-ahead log, model, knowledge); a later one appends.
 ROOM_TO_START = 500 * 1024**2
 ROOM_TO_GO_ON = 100 * 1024**2
-SECRETS = ("secret_key", "superuser_password", "owner_password", "app_password", "broker_password")
+SECRETS = (
+    "secret_key",
+    "superuser_password",
+    "owner_password",
+    "app_password",
+    "broker_password",
+    "index_key",
+)
 
 
 def _person(uid: int) -> str:
@@ -23,6 +31,11 @@ def _person(uid: int) -> str:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
         return f"user {uid}"
+
+
+def first_master_key() -> str:
+    """A keyring with one random key, as the setting MASTER_KEYS has it."""
+    return f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
 
 
 def write_json(path: Path, content: Any, mode: int = 0o600) -> None:
@@ -60,6 +73,7 @@ class Folder:
         self.model_store = path / "models"
         self.data_store = path / "datasets"
         self.credentials = path / "demo-credentials.json"
+        self.master_keys = path / "secrets" / "master-keys"
         self._secrets = path / "secrets.json"
         self._state = path / "state.json"
         self._running = path / "running.json"
@@ -136,11 +150,30 @@ class Folder:
                 f"{self._secrets} is missing, and without its passwords {self.postgres} cannot be opened. "
                 "Restore it from a backup, or move the folder away to begin anew."
             )
+        if "index_key" not in known:
+            # First, so that the secrets are not complete before there is a keyring.
+            self._make_master_keys()
+        elif not self.master_keys.exists():
+            raise LocalError(
+                f"{self.master_keys} is missing, and without its keys no patient's name can be read. Restore it from "
+                "a backup, or move the folder away to begin anew."
+            )
         missing = [name for name in SECRETS if name not in known]
         if missing:
             known |= {name: secrets.token_urlsafe(48) for name in missing}
             write_json(self._secrets, known)
         return known
+
+    def _make_master_keys(self) -> None:
+        """A keyring with one key, unless there is one."""
+        self.master_keys.parent.mkdir(mode=0o700, exist_ok=True)
+        if not self.master_keys.exists():
+            fresh = self.master_keys.with_name("master-keys.new")
+            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+                file.write(f"{first_master_key()}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(self.master_keys)
 
     def mark(self) -> str:
         """What every process that we start carries in its environment, so that a later run knows it for ours.

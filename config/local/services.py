@@ -22,12 +22,13 @@ ENGINE = dict.fromkeys(
 
 
 def connections(postgres: Postgres, valkey: Valkey, secrets: Mapping[str, str]) -> dict[str, str]:
-    """The settings' variables that say where database, broker and cache are, and the key."""
+    """The settings' variables that say where database, broker and cache are, and the keys but for the master keys."""
     return {
         "DATABASE_URL": postgres.url("app"),
         "BROKER_URL": valkey.url(0),
         "CACHE_URL": valkey.url(1),
         "SECRET_KEY": secrets["secret_key"],
+        "INDEX_KEY": secrets["index_key"],
     }
 
 
@@ -40,6 +41,8 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
         **os.environ,
         **ENGINE,
         **connections(postgres, valkey, folder.secrets()),
+        "MASTER_KEYS": "",
+        "MASTER_KEYS_FILE": str(folder.master_keys),
         "MIGRATION_DATABASE_URL": "",
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "MODEL_STORE": str(folder.model_store),

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from config.local.errors import StopRequested
-from config.local.folder import SECRETS
+from config.local.folder import SECRETS, first_master_key
 from config.local.postgres import THROWAWAY, Postgres
 from config.local.processes import die_with_parent
 from config.local.services import ENGINE, connections
@@ -38,6 +38,8 @@ def run_python(arguments: list[str]) -> int:
                 **os.environ,
                 **ENGINE,
                 **connections(postgres, valkey, generated),
+                "MASTER_KEYS": first_master_key(),
+                "MASTER_KEYS_FILE": "",
                 "MIGRATION_DATABASE_URL": postgres.url("owner"),
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "MODEL_STORE": str(folder / "models"),

@@ -67,14 +67,14 @@ def test_the_list_names_mine_and_one_event_names_each_patient(
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("?q=alpha", ["ALPHA-1"]),
+        ("?q=+alpha-1", ["ALPHA-1"]),
+        ("?q=alpha", []),
         ("?q=marfan", ["BETA-2"]),
         ("?q=%25", []),
         ("?sex=male", ["BETA-2"]),
         ("?outcome=open", ["=HYPERLINK(1)", "ALPHA-1"]),
         ("?outcome=closed", ["BETA-2"]),
         ("?sort=oldest", ["ALPHA-1", "BETA-2", "=HYPERLINK(1)"]),
-        ("?sort=pseudonym", ["=HYPERLINK(1)", "ALPHA-1", "BETA-2"]),
         ("?sex=nonsense&sort=nonsense&page=999", ["=HYPERLINK(1)", "BETA-2", "ALPHA-1"]),
     ],
 )
@@ -91,10 +91,10 @@ def test_a_filter_that_finds_nothing_says_so(browser: Client, three: list[Case])
 def test_pages_keep_the_filter(browser: Client, case_of: Callable[..., Case], clinician: User) -> None:
     for number in range(27):
         case_of(clinician, pseudonym=f"P-{number:02}", present=(), absent=())
-    text = browser.get("/cases/?q=p-&sort=pseudonym").content.decode()
+    text = browser.get("/cases/?sex=female&sort=oldest").content.decode()
     assert "27 cases" in text
-    assert "?q=p-&amp;sort=pseudonym&amp;page=2" in text
-    assert names(browser, "?q=p-&sort=pseudonym&page=2") == ["P-25", "P-26"]
+    assert "?sex=female&amp;sort=oldest&amp;page=2" in text
+    assert names(browser, "?sex=female&sort=oldest&page=2") == ["P-25", "P-26"]
 
 
 def test_the_csv_has_the_filtered_rows_no_formula_and_one_event(browser: Client, three: list[Case]) -> None:

@@ -69,7 +69,10 @@ class CaseQuery(PageQuery):
     """Query of the cases."""
 
     q = TextField(
-        required=False, allow_blank=True, max_length=200, help_text=_("part of a pseudonym or diagnosis")
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text=_("a whole pseudonym or medical record number, or part of a diagnosis"),
     )
     sex = serializers.ChoiceField(Sex.choices, required=False)
     outcome = serializers.ChoiceField(

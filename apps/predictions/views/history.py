@@ -13,6 +13,7 @@ from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.selectors import people_of
+from apps.cases.selectors import named
 from apps.core.capabilities import Capability
 from apps.core.paging import cursor_page
 from apps.core.spreadsheets import csv_answer
@@ -59,7 +60,7 @@ def _filtered(view: CapabilityRequired, form: HistoryFilter) -> Any:
     wishes = form.cleaned_data
     predictions = list_predictions(actor=view.actor)
     if text := wishes.get("q"):
-        predictions = predictions.filter(case__patient__pseudonym__icontains=text)
+        predictions = predictions.filter(named(actor=view.actor, text=text, path="case__patient__"))
     if since := wishes.get("since"):
         predictions = predictions.filter(
             created_at__gte=timezone.make_aware(datetime.combine(since, time.min))

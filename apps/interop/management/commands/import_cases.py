@@ -15,7 +15,8 @@ from apps.accounts.actors import Actor
 from apps.accounts.demo import ORGANISATION, demo_clinician
 from apps.accounts.models import User
 from apps.accounts.selectors import get_actor
-from apps.cases.selectors import pseudonyms_of
+from apps.cases.models import pseudonym_index
+from apps.cases.selectors import taken_pseudonyms
 from apps.core.capabilities import Capability
 from apps.core.problems import InvalidInput, Unavailable
 from apps.interop.services import import_packet
@@ -76,16 +77,16 @@ class Command(BaseCommand):
     def _import_all(
         self, file: Path, limit: int | None, actor: Actor, tally: "_Tally", predict: bool, outcomes: bool
     ) -> None:
-        taken = pseudonyms_of(actor=actor)
+        taken = taken_pseudonyms(actor=actor)
         with _Progress(self.stdout, limit) as progress:
             for packet in read_cases(file):
                 if isinstance(packet, LineError):
                     tally.unusable += 1
                     self._report(packet, packet.detail)
-                elif packet.id.strip() in taken:
+                elif (index := pseudonym_index(actor.scope, packet.id)) in taken:
                     tally.there_already += 1
                 elif self._import(packet, actor, tally, predict, outcomes):
-                    taken.add(packet.id.strip())
+                    taken.add(index)
                 progress.show(tally)
                 if limit is not None and tally.usable >= limit:
                     return
