@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
@@ -101,7 +101,7 @@ class Patient(Record):
         try:
             return self.key.unwrap()
         except PatientKey.DoesNotExist:
-            detail = _now("The key of patient %(id)s was destroyed; what stood under it is gone.")
+            detail = gettext("The key of patient %(id)s was destroyed; what stood under it is gone.")
             raise Undecipherable(detail % {"id": self.pk}) from None
 
     def save(self, **options: Any) -> None:

@@ -82,6 +82,17 @@ def get_case(*, actor: Actor, case_id: UUID, permission: str = "view_case") -> C
     return case
 
 
+def person_of(case: Case) -> dict[str, str]:
+    """Who the patient of a case is, as far as somebody entered it, and the case's note; "" for what nobody did."""
+    patient = case.patient
+    return {
+        "name": patient.name,
+        "identifier": patient.identifier,
+        "contact": patient.contact,
+        "note": case.note,
+    }
+
+
 def has_consent(*, patient_id: UUID, purpose: Consent.Purpose) -> bool:
     """Whether the newest word of the patient on `purpose` is yes."""
     newest = Consent.objects.filter(patient_id=patient_id, purpose=purpose).order_by("-id").first()

@@ -22,13 +22,16 @@ from apps.cases.models import (
     Finding,
     Outcome,
     Patient,
+    PatientKey,
     UnknownFinding,
 )
-from apps.cases.selectors import get_case, list_cases
+from apps.cases.selectors import get_case, list_cases, person_of
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
 from apps.knowledge.models import Disease
 from apps.knowledge.selectors import find_disease
+
+PERSON_COLUMNS = ["sealed_name", "sealed_identifier", "identifier_index", "sealed_contact"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,36 @@ def change_case(
         patient_ids=[case.patient_id],
     )
     return get_case(actor=actor, case_id=case_id)
+
+
+@transaction.atomic
+def change_person(*, actor: Actor, case_id: UUID, values: Mapping[str, str]) -> Case:
+    """Change who the patient is, as far as given: `name`, `identifier`, `contact`, and the case's `note`.
+
+    The event names the fields that changed, and never what stands in them.
+    """
+    actor.require(Capability.CASE_WRITE)
+    lock_case(actor=actor, case_id=case_id)
+    # What is sealed below must not meet a key that is just being renewed.
+    key = PatientKey.objects.select_for_update(of=("self",)).filter(patient__cases=case_id).first()
+    case = get_case(actor=actor, case_id=case_id, permission="change_case")
+    if key is not None:
+        case.patient.key = key
+    changed = sorted(name for name, text in person_of(case).items() if values.get(name, text).strip() != text)
+    for name in changed:
+        setattr(case if name == "note" else case.patient, name, values[name].strip())
+    case.patient.save(update_fields=PERSON_COLUMNS)
+    case.save(update_fields=["sealed_note"])
+    _touch(case)
+    record_event(
+        actor=actor,
+        action="person.change",
+        object_type="case",
+        object_ids=[case.pk],
+        patient_ids=[case.patient_id],
+        details={"fields": changed},
+    )
+    return case
 
 
 @transaction.atomic

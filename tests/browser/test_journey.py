@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from apps.audit.models import AuditEvent
-from apps.cases.models import Case
+from apps.cases.models import Case, pseudonym_index
 from apps.predictions.models import Prediction
 from tests.browser.conftest import Visitor
 from tests.conftest import MARFAN, PASSWORD
@@ -94,7 +94,7 @@ def test_from_findings_to_an_outcome(
     page.get_by_role("button", name=words["create"]).last.press("Enter")
 
     page.wait_for_url("**/cases/*-*/")
-    case = Case.objects.get(patient__pseudonym="K7-0412")
+    case = Case.objects.get(patient__pseudonym_index=pseudonym_index(clinician.organisation_id, "K7-0412"))
     assert sorted(case.findings.values_list("term_id", "is_present")) == [
         ("HP:0000193", False), ("HP:0000768", True), ("HP:0001083", True), ("HP:0001166", True), ("HP:0001519", True),
         ("HP:0002616", True),
