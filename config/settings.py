@@ -138,6 +138,12 @@ CACHES = {
 BROKER_URL = env.url("BROKER_URL", "Valkey or Redis as Celery's broker", ("redis", "rediss"))
 MODEL_STORE = Path(env.text("MODEL_STORE", "folder of model artefacts", str(BASE_DIR / "var" / "models")))
 DATA_STORE = Path(env.text("DATA_STORE", "folder of dataset versions", str(BASE_DIR / "var" / "datasets")))
+AUDIT_ANCHOR = env.text(
+    "AUDIT_ANCHOR",
+    "where sealed blocks of the audit trail are anchored, apart from the database: file:///folder, the URL of a folder "
+    "in an object store that fsspec knows, or https://, a webhook",
+    (BASE_DIR / "var" / "anchor").as_uri(),
+)
 RETENTION_DAYS = env.integer(
     "RETENTION_DAYS", "days that a case is kept after it was last changed", 3650, 1, 36_500
 )

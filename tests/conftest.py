@@ -118,11 +118,16 @@ def committed_db(
     with django_db_blocker.unblock():
         yield
         connection.close()
-    append_only = ("audit_auditevent", "predictions_prediction", "predictions_feedback")
+    append_only = (
+        "audit_auditevent", "audit_block", "audit_leaf", "audit_anchoredblock",
+        "predictions_prediction", "predictions_feedback",
+    )  # fmt: skip
     for table in append_only:
         owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     owner_cursor.execute(
-        "TRUNCATE audit_auditevent, accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
+        "TRUNCATE audit_auditevent, audit_block, audit_leaf, audit_anchoredblock, audit_pendingevent, "
+        "audit_sealerstate, "
+        "accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
         "core_answeredrequest, django_session CASCADE"
     )
     for table in append_only:

@@ -42,3 +42,49 @@ class AuditEvent(models.Model):
             models.Index(fields=["action", "-sequence"]),
             GinIndex(fields=["patient_ids"]),
         ]
+
+
+class PendingEvent(models.Model):
+    """An event that waits to be sealed. A trigger writes it with the event, in the same transaction; no foreign key,
+    so that no lock is taken."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+
+
+class Block(models.Model):
+    """A sealed block (append-only): a Merkle tree of events, chained to the block before by its hash."""
+
+    number = models.BigIntegerField(primary_key=True)
+    previous = models.CharField(max_length=64)
+    root = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    sealed_at = models.CharField(max_length=27, help_text="UTC, ISO 8601: the text that was hashed")
+    hash = models.CharField(max_length=64)
+
+
+class Leaf(models.Model):
+    """An event's place in its block (append-only)."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+    event_id = models.UUIDField()
+    block = models.BigIntegerField()
+    position = models.PositiveIntegerField()
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["block", "position"], name="audit_leaf_place")]
+
+
+class AnchoredBlock(models.Model):
+    """That a block was written to the anchor (append-only)."""
+
+    number = models.BigIntegerField(primary_key=True)
+    anchored_at = models.DateTimeField(db_default=Now())
+
+
+class SealerState(models.Model):
+    """One row: when the sealer last looked, and what failed then."""
+
+    number = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    looked_at = models.DateTimeField()
+    error = models.CharField(max_length=500, blank=True)
