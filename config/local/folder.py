@@ -72,6 +72,7 @@ class Folder:
         self.knowledge = path / "knowledge"
         self.model_store = path / "models"
         self.data_store = path / "datasets"
+        self.anchor = path / "anchor"
         self.credentials = path / "demo-credentials.json"
         self.master_keys = path / "secrets" / "master-keys"
         self._secrets = path / "secrets.json"

@@ -59,7 +59,7 @@ def run(options: Options) -> None:
             ) from error
         raise
     finally:
-        supervisor.stop(["web"], ["worker", "beat"], ["valkey"], ["postgres"])
+        supervisor.stop(["web"], ["worker", "beat"], ["sealer"], ["valkey"], ["postgres"])
         folder.close()
     say("Hoofbeat has stopped.")
 
@@ -93,6 +93,7 @@ def _bring_up(options: Options, folder: Folder, supervisor: Supervisor, listener
         services.web(folder.logs / "web.log", variables, listener, port),
         services.worker(folder.logs / "worker.log", variables),
         services.beat(folder.logs / "beat.log", variables),
+        services.sealer(folder.logs / "sealer.log", variables),
         patience=180,  # a slow or busy machine; Ctrl-C works all the while
     )
 

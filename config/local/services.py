@@ -47,6 +47,7 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "MODEL_STORE": str(folder.model_store),
         "DATA_STORE": str(folder.data_store),
+        "AUDIT_ANCHOR": folder.anchor.as_uri(),
         "TLS": "false",  # plain HTTP, on the loopback interface only
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "CSRF_TRUSTED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",
@@ -120,6 +121,18 @@ def beat(log: Path, variables: Mapping[str, str]) -> Part:
     ]  # fmt: skip
     return Part(
         name="beat",
+        log=log,
+        prepare=lambda: Command(arguments, variables, ROOT),
+        is_ready=lambda: True,
+        stop=((signal.SIGTERM, 5.0),),
+    )
+
+
+def sealer(log: Path, variables: Mapping[str, str]) -> Part:
+    """What seals the audit trail; the database tells how it is (`audit_sealerstate`), so to live is to be ready."""
+    arguments = [sys.executable, "manage.py", "seal_audit", "--skip-checks"]
+    return Part(
+        name="sealer",
         log=log,
         prepare=lambda: Command(arguments, variables, ROOT),
         is_ready=lambda: True,

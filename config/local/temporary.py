@@ -44,6 +44,7 @@ def run_python(arguments: list[str]) -> int:
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "MODEL_STORE": str(folder / "models"),
                 "DATA_STORE": str(folder / "datasets"),
+                "AUDIT_ANCHOR": (folder / "anchor").as_uri(),
                 "TLS": "false",
             }
             return _run(arguments, environment, wishes)

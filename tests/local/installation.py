@@ -21,6 +21,7 @@ PARTS = {
     "web": "gunicorn",
     "worker": "config.celery:app worker",
     "beat": "config.celery:app beat",
+    "sealer": "manage.py seal_audit",
     "valkey": "valkey-server",
     "postgres": "bin/postgres -D",
 }
