@@ -1,6 +1,6 @@
 """Roles, accounts and tokens in Django admin, within the administrator's own organisation."""
 
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
@@ -20,6 +20,7 @@ from apps.accounts.reauthentication import confirm_first, reauthentication_requi
 from apps.accounts.services import unlock_accounts
 from apps.audit.services import record_event
 from apps.core.capabilities import Capability
+from apps.core.problems import Denied
 
 
 def _scope(request: HttpRequest) -> UUID:
@@ -29,6 +30,10 @@ def _scope(request: HttpRequest) -> UUID:
 
 class Audited(admin.ModelAdmin):
     """Writes an audit event beside each entry of Django's own log, in the same transaction."""
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        """404 and an event, as everywhere, in place of Django's way to the index with a message."""
+        raise Denied("admin.read", str(opts.model_name))
 
     def log_addition(self, request: HttpRequest, obj: models.Model, message: Any) -> LogEntry:
         self._record(request, obj, "add", message)
