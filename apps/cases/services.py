@@ -67,7 +67,7 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
     if actor.user is None or actor.organisation_id is None:
         raise Denied("case.create", "case")
     patient = Patient(organisation_id=actor.organisation_id, sex=new.sex)
-    patient.pseudonym = new.pseudonym.strip()
+    patient.pseudonym = clean_pseudonym(new.pseudonym)
     try:
         with transaction.atomic():
             patient.save(force_insert=True)

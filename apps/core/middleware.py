@@ -4,6 +4,7 @@ import logging
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -34,6 +35,30 @@ class RequestIdMiddleware:
         request.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid7())  # type: ignore[attr-defined]
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        return response
+
+
+class BrowserPolicyMiddleware:
+    """Tells browsers that no page needs a device or may be drawn into another site's page (static files included)."""
+
+    _HEADERS: ClassVar[dict[str, str]] = {
+        "Permissions-Policy": ", ".join(
+            f"{feature}=()"
+            for feature in (
+                "accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid",
+                "magnetometer", "microphone", "midi", "payment", "serial", "usb",
+            )
+        ),
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }  # fmt: skip
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in self._HEADERS.items():
+            response.setdefault(name, value)
         return response
 
 

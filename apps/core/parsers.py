@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Any, NoReturn
 
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import JSONParser
 
 
@@ -17,6 +17,12 @@ class StrictJSONParser(JSONParser):
     """
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> Any:
+        coding = (
+            parser_context["request"].headers.get("Content-Encoding", "identity") if parser_context else ""
+        )
+        if coding.strip().lower() not in {"", "identity"}:
+            # Nothing is unpacked here, so no bomb can go off (RFC 9110, section 15.5.16).
+            raise UnsupportedMediaType("", _("A body in a content coding is not read; send it as it is."))
         try:
             return json.loads(stream.read().decode(), object_pairs_hook=_unique, parse_constant=_refuse)
         except RecursionError as error:
