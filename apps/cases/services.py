@@ -25,6 +25,7 @@ from apps.cases.models import (
     PatientKey,
     UnknownFinding,
 )
+from apps.cases.pseudonyms import clean_pseudonym
 from apps.cases.selectors import get_case, list_cases, person_of
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
