@@ -45,7 +45,7 @@ class BrowserPolicyMiddleware:
         "Permissions-Policy": ", ".join(
             f"{feature}=()"
             for feature in (
-                "accelerometer", "bluetooth", "camera", "display-capture", "geolocation", "gyroscope", "hid",
+                "accelerometer", "camera", "display-capture", "geolocation", "gyroscope", "hid",
                 "magnetometer", "microphone", "midi", "payment", "serial", "usb",
             )
         ),
