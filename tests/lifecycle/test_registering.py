@@ -13,9 +13,11 @@ from tests.conftest import MARFAN
 pytestmark = pytest.mark.django_db
 
 
-def test_what_a_model_ranks_and_the_loaded_knowledge_lacks_has_its_name(active_model: ModelVersion) -> None:
+def test_what_a_model_ranks_and_the_loaded_knowledge_lacks_has_its_name(
+    active_model: ModelVersion, model_dir: Path
+) -> None:
     Disease.objects.get(pk=MARFAN).delete()
     n_others = Disease.objects.count()
-    assert register_model(actor=SYSTEM, folder=Path(active_model.folder)) == (active_model, False)
+    assert register_model(actor=SYSTEM, folder=model_dir) == (active_model, False)
     assert Disease.objects.get(pk=MARFAN).name == "Marfan syndrome"
     assert Disease.objects.count() == n_others + 1
