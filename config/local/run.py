@@ -93,9 +93,10 @@ def _bring_up(options: Options, folder: Folder, supervisor: Supervisor, listener
         services.web(folder.logs / "web.log", variables, listener, port),
         services.worker(folder.logs / "worker.log", variables),
         services.beat(folder.logs / "beat.log", variables),
-        services.sealer(folder.logs / "sealer.log", variables),
         patience=180,  # a slow or busy machine; Ctrl-C works all the while
     )
+    # Events wait for it in the database, people would wait for the pages: so it does not compete with them for the cores.
+    supervisor.start(services.sealer(folder.logs / "sealer.log", variables), patience=10)
 
 
 def _announce_ready(folder: Folder, url: str) -> None:
