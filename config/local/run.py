@@ -95,7 +95,7 @@ def _bring_up(options: Options, folder: Folder, supervisor: Supervisor, listener
         services.beat(folder.logs / "beat.log", variables),
         patience=180,  # a slow or busy machine; Ctrl-C works all the while
     )
-    # Events wait for it in the database, people would wait for the pages: so it does not compete with them for the cores.
+    # Events can wait in the database, people should not wait for pages: so it does not compete with them for the cores.
     supervisor.start(services.sealer(folder.logs / "sealer.log", variables), patience=10)
 
 
