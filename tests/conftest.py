@@ -53,7 +53,9 @@ def _connect_as(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_setup(
+    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[None]:
     """The owner makes and drops the test database; in between the application's role is at work.
 
     In place of pytest-django's fixture, which makes no database for a run whose tests all commit (`committed_db`).

@@ -67,6 +67,7 @@ def test_any_text_is_answered_with_at_most_fifteen_different_findings(query: str
     assert len(hits) == len(set(hits)) <= 15
 
 
+@pytest.mark.timed
 def test_a_query_takes_at_most_50_milliseconds(knowledge: KnowledgeRelease) -> None:
     queries = [
         "ar", "ara", "arachnodactily", "short stature", "intellectual disability severe", "sei", "abnormality of the",

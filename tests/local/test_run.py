@@ -56,6 +56,7 @@ def test_the_engine_reports_to_nobody(running: Installation) -> None:
         assert b"ORT_DISABLE_TELEMETRY=1" in variables, part
 
 
+@pytest.mark.timed
 def test_a_later_run_is_quick(stopped: Installation) -> None:
     """At most 8 seconds, less the time for which other work on the machine had its processors."""
     cores = len(os.sched_getaffinity(0))

@@ -46,12 +46,14 @@ def test_nothing_is_reported_to_the_maker_of_the_runtime(model_dir: Path, tmp_pa
     assert not (tmp_path / ".cache").exists(), "onnxruntime keeps its telemetry there"
 
 
+@pytest.mark.timed
 def test_a_model_loads_within_two_seconds(model_dir: Path) -> None:
     started = time.process_time()
     Predictor.load(model_dir)
     assert time.process_time() - started < 2
 
 
+@pytest.mark.timed
 def test_fifty_findings_take_at_most_five_milliseconds_of_a_core(predictor: Predictor) -> None:
     random = np.random.default_rng(5)
     ids = np.array(predictor.vocabulary.graph.ids)

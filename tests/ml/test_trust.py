@@ -76,6 +76,7 @@ def test_asking_is_the_same_twice_and_follows_the_prior(predictor: Predictor) ->
     assert predictor.ask_next(query, prior="literature") != predictor.ask_next(query, prior="prevalence")
 
 
+@pytest.mark.timed
 def test_asking_is_fast(predictor: Predictor) -> None:
     query = predictor.resolve(present=list(predictor.vocabulary.graph.ids[100:2100:40]))
     predictor.ask_next(query)
@@ -176,6 +177,7 @@ def test_one_disease_is_not_taken_for_two(predictor: Predictor, disease: str) ->
     assert predictor.pairs(predictor.resolve(present=TEXTBOOK[disease])) == ()
 
 
+@pytest.mark.timed
 def test_pairs_are_fast(predictor: Predictor) -> None:
     query: Query = predictor.resolve(present=list(predictor.vocabulary.graph.ids[100:2100:100]))
     times = []

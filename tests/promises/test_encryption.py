@@ -156,6 +156,7 @@ def test_a_patient_is_found_by_what_reads_alike_in_one_organisation_alone(
     assert len(index) == 32
 
 
+@pytest.mark.timed
 @pytest.mark.django_db
 def test_the_cost_is_microseconds_a_field(
     known: Callable[[], Case], case_of: Callable[..., Case], clinician: User, actor_of: Any

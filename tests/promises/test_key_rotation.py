@@ -158,6 +158,7 @@ def committed_cases(committed_db: None, cases: list[Case]) -> list[Case]:
     return cases
 
 
+@pytest.mark.timed
 def test_a_rotation_during_traffic_loses_nothing(
     committed_cases: list[Case], keyring: Path, small_batches: None, clinician: User, actor_of: Any
 ) -> None:

@@ -169,6 +169,7 @@ def test_any_text_is_read_or_refused(extractor: Extractor, text: str) -> None:
     assert extractor.extract(text) == notes
 
 
+@pytest.mark.timed
 def test_a_page_takes_at_most_100_ms(extractor: Extractor) -> None:
     page = (NOTE * 10)[:3_000]
     extractor.extract(page)
@@ -180,6 +181,7 @@ def test_a_page_takes_at_most_100_ms(extractor: Extractor) -> None:
     assert min(seconds) <= 0.1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "text",
     [

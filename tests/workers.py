@@ -1,0 +1,63 @@
+"""`make test` runs two processes of pytest beside one PostgreSQL and one Valkey (pytest-xdist).
+
+Loaded as a plugin, before the settings are read, since each process needs queues, a cache and folders of its own;
+databases are named by pytest-django.
+
+Tests marked `timed` measure the clock: nothing runs in the other process meanwhile.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_FOLDERS = ("MODEL_STORE", "DATA_STORE", "AUDIT_ANCHOR")
+_DATABASES = ("BROKER_URL", "CACHE_URL")
+
+_worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+if _worker:
+    for name in _FOLDERS:
+        os.environ[name] = f"{os.environ[name]}-{_worker}"
+    for name in _DATABASES:
+        address, _, number = os.environ[name].rpartition("/")
+        os.environ[name] = f"{address}/{int(number) + 2 * int(_worker.removeprefix('gw'))}"
+
+
+@contextmanager
+def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
+    """Hold a lock that all processes of one run know by its path."""
+    with path.open("w") as file:
+        fcntl.flock(file, how)
+        yield
+
+
+def shared_folder(factory: pytest.TempPathFactory) -> Path:
+    """Of all processes of one run."""
+    base = factory.getbasetemp()
+    return base.parent if _worker else base
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One process takes a whole file; or a whole folder whose tests share an installation or a browser."""
+    for item in items:
+        folder = item.path.parent
+        shared = folder if folder.name in {"local", "browser"} else item.path
+        item.add_marker(pytest.mark.xdist_group(str(shared)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    if not _worker:
+        return (yield)
+    folder = shared_folder(item.config._tmp_path_factory)  # type: ignore[attr-defined]
+    timed = item.get_closest_marker("timed")
+    file = (folder / "machine.lock").open("w")
+    # Through the gate one by one, so that who waits for the whole machine is not overtaken for ever.
+    with locked(folder / "gate.lock"):
+        fcntl.flock(file, fcntl.LOCK_EX if timed else fcntl.LOCK_SH)
+    with file:
+        return (yield)
