@@ -13,6 +13,7 @@ from apps.cases.models import Sex
 from apps.core.forms import StyledForm
 from apps.core.problems import FieldError
 from apps.knowledge.selectors import labels_of, resolve_terms, search_terms
+from apps.knowledge.translations import label_for_reader
 
 MOST_FINDINGS = 500
 _UNITS = {"Y": 130, "M": 130 * 12, "W": 130 * 52, "D": 130 * 366}
@@ -173,7 +174,10 @@ class NewCaseForm(PatientForm):
 
 def _labelled(states: dict[str, bool]) -> list[TypedFinding]:
     labels = labels_of(term_ids=list(states))
-    return [TypedFinding(term_id, labels.get(term_id, term_id), state) for term_id, state in states.items()]
+    return [
+        TypedFinding(term_id, label_for_reader(term_id=term_id, label=labels.get(term_id, term_id)), state)
+        for term_id, state in states.items()
+    ]
 
 
 def look_up_finding(text: str) -> TypedFinding | FieldError:
@@ -181,7 +185,8 @@ def look_up_finding(text: str) -> TypedFinding | FieldError:
     hits = search_terms(query=text, limit=6)
     exact = [hit for hit in hits if hit.kind == "id" or hit.text.lower() == text.lower()]
     if exact and (exact[0].kind != "id" or len(hits) == 1 or exact[0].id == text.upper()):
-        return TypedFinding(exact[0].id, exact[0].label, True)
+        label = label_for_reader(term_id=exact[0].id, label=exact[0].label)
+        return TypedFinding(exact[0].id, label, True)
     return FieldError("findings", "unknown_finding", "", text, tuple((hit.id, hit.label) for hit in hits))
 
 

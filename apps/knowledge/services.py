@@ -14,9 +14,11 @@ from apps.core.capabilities import Capability
 from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchWord, Term, TermName
 from apps.knowledge.notes import ReadNote, findings_in
 from apps.knowledge.selectors import current_release, names_of
+from apps.knowledge.translations import forget_labels
 from ml.knowledge import Knowledge, read_knowledge
 from ml.knowledge import Term as SourceTerm
 from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
+from ml.text.translations import UNUSABLE_TRANSLATIONS
 
 _BATCH = 5000
 _ANALYSED = (Term, TermName, Disease, Annotation, SearchWord)
@@ -37,7 +39,7 @@ def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, boo
         release = current_release()
         if release is not None and release.sha256 == knowledge.manifest["sha256"]:
             return release, False
-        _write_terms(knowledge.terms)
+        _write_terms(knowledge)
         _write_diseases(knowledge)
         _write_annotations(knowledge)
         _write_search_words()
@@ -61,8 +63,8 @@ def load_knowledge(*, actor: Actor, folder: Path) -> tuple[KnowledgeRelease, boo
     return release, True
 
 
-def _write_terms(terms: Iterable[SourceTerm]) -> None:
-    terms = list(terms)
+def _write_terms(knowledge: Knowledge) -> None:
+    terms = knowledge.terms
     phenotypes = _below(PHENOTYPIC_ABNORMALITY, terms)
     Term.objects.bulk_create(
         (
@@ -86,7 +88,8 @@ def _write_terms(terms: Iterable[SourceTerm]) -> None:
         ],
     )  # fmt: skip
     TermName.objects.all().delete()
-    _copy(TermName, ("term_id", "kind", "language", "text"), _names(terms, phenotypes))
+    _copy(TermName, ("term_id", "kind", "language", "text"), _names(knowledge, phenotypes))
+    forget_labels()
 
 
 def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:
@@ -103,13 +106,20 @@ def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:
     return found
 
 
-def _names(terms: Iterable[SourceTerm], phenotypes: set[str]) -> Iterator[tuple[Any, ...]]:
-    for term in terms:
-        if term.id not in phenotypes or term.obsolete:
+def _names(knowledge: Knowledge, phenotypes: set[str]) -> Iterator[tuple[Any, ...]]:
+    findings = {term.id for term in knowledge.terms if term.id in phenotypes and not term.obsolete}
+    for term in knowledge.terms:
+        if term.id not in findings:
             continue
         yield term.id, TermName.Kind.LABEL.value, "en", term.label
         for text in sorted({synonym.text for synonym in term.synonyms} - {term.label}):
             yield term.id, TermName.Kind.SYNONYM.value, "en", text
+    translated: dict[tuple[str, str], str] = {}
+    for row in knowledge.translations:
+        if row.term in findings and row.language != "en" and row.status not in UNUSABLE_TRANSLATIONS:
+            translated.setdefault((row.term, row.language), row.label)
+    for (term_id, language), label in translated.items():
+        yield term_id, TermName.Kind.LABEL.value, language, label
 
 
 def add_missing_diseases(*, candidates: Iterable[tuple[str, str, tuple[str, ...]]]) -> int:

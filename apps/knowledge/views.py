@@ -13,6 +13,7 @@ from apps.knowledge.selectors import (
     search_diseases,
     search_terms,
 )
+from apps.knowledge.translations import label_for_reader
 
 
 class TermSuggestions(CapabilityRequired, View):
@@ -22,15 +23,11 @@ class TermSuggestions(CapabilityRequired, View):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         hits = search_terms(query=request.GET.get("q", ""))
-        options = [
-            {
-                "id": hit.id,
-                "label": hit.label,
-                "also": hit.text if hit.kind == "synonym" else "",
-                "note": hit.definition,
-            }
-            for hit in hits
-        ]
+        options = []
+        for hit in hits:
+            label = label_for_reader(term_id=hit.id, label=hit.label)
+            also = "" if hit.kind == "id" or hit.text == label else hit.text
+            options.append({"id": hit.id, "label": label, "also": also, "note": hit.definition})
         return render(request, "knowledge/options.html", {"options": options})
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from apps.knowledge.models import Disease
 from apps.knowledge.selectors import labels_of, names_of
+from apps.knowledge.translations import label_for_reader
 from apps.predictions.models import Prediction
 from apps.predictions.output import named_in, prior_of
 from apps.predictions.services import Explained
@@ -155,7 +156,11 @@ class Reasons:
         """Publications, similarity and labels of what is shared, of each nearest case."""
         labels = self.explained.shared
         return [
-            (case.publications, case.similarity, [labels[term_id] for term_id in case.shared])
+            (
+                case.publications,
+                case.similarity,
+                [label_for_reader(term_id=term_id, label=labels[term_id]) for term_id in case.shared],
+            )
             for case in self.explanation.nearest_cases
         ]
 
@@ -207,7 +212,10 @@ def _pairs(prediction: Prediction, diseases: dict[str, Disease]) -> list[Pair]:
     pairs = []
     for pair in stored:
         first, second = (diseases[i].name if i in diseases else i for i in pair["diseases"])
-        of_first, of_second = ([labels.get(i, i) for i in explained] for explained in pair["explained"])
+        of_first, of_second = (
+            [label_for_reader(term_id=i, label=labels.get(i, i)) for i in explained]
+            for explained in pair["explained"]
+        )
         pairs.append(Pair(first, second, of_first, of_second, pair["gain"]))
     return pairs
 
