@@ -5,7 +5,6 @@ any unique value, and finds the answer when it is committed, or no row when the 
 """
 
 import json
-import os
 import re
 import zlib
 from collections.abc import Callable, Mapping
@@ -14,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
@@ -22,6 +20,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 from psycopg.errors import LockNotAvailable
 
+from apps.core.encryption import open_sealed, seal
 from apps.core.identifiers import uuid7
 from apps.core.models import AnsweredRequest
 from apps.core.problems import Conflict, FieldError, InvalidInput
@@ -31,7 +30,6 @@ LONGEST_KEY = 128
 # The draft wants a string of RFC 9651, which stands in quotes; many clients send it bare, and both mean the same.
 _KEY = re.compile(r'"([ !#-\[\]-~]{1,128})"|([!#-\[\]-~]{1,128})')
 _PATIENCE = "5s"
-_NONCE_BYTES = 12
 _SALT = "hoofbeat.idempotency."
 
 # An expired row that the sweep has not met yet is taken over; WHERE waits for whoever holds the row.
@@ -73,12 +71,12 @@ def answer_once(
     request_digest = _digest("request", request).hex()
     owner = {"organisation_id": organisation_id, "account_id": account_id}
     key_digest = _digest("key", of_caller).hex()
-    cipher = AESGCM(_digest("answer", of_caller + b"\0" + request))
+    answer_key = _digest("answer", of_caller + b"\0" + request)
     with transaction.atomic():
         row_id = _claim(organisation_id, account_id, key_digest, request_digest)
         if row_id is not None:
             answer = work()
-            AnsweredRequest.objects.filter(pk=row_id).update(answer=_seal(cipher, answer, key_digest))
+            AnsweredRequest.objects.filter(pk=row_id).update(answer=_seal(answer_key, answer, key_digest))
             return answer
         earlier = AnsweredRequest.objects.filter(**owner, key_digest=key_digest).first()
     if earlier is None:
@@ -86,7 +84,7 @@ def answer_once(
     if earlier.request_digest != request_digest:
         detail = _("This key stood for another request; take a new key for each request.")
         raise InvalidInput([FieldError(HEADER, "key_reused", detail)])
-    return _unseal(cipher, bytes(earlier.answer), key_digest)
+    return _unseal(answer_key, bytes(earlier.answer), key_digest)
 
 
 def forget_expired_answers() -> int:
@@ -130,13 +128,11 @@ def _digest(purpose: str, value: bytes) -> bytes:
     return salted_hmac(_SALT + purpose, value, algorithm="sha256").digest()
 
 
-def _seal(cipher: AESGCM, answer: Answer, name: str) -> bytes:
+def _seal(answer_key: bytes, answer: Answer, name: str) -> bytes:
     head = json.dumps({"status": answer.status, "headers": dict(answer.headers)}).encode()
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + cipher.encrypt(nonce, zlib.compress(head + b"\n" + answer.body), name.encode())
+    return seal(answer_key, zlib.compress(head + b"\n" + answer.body), name)
 
 
-def _unseal(cipher: AESGCM, sealed: bytes, name: str) -> Answer:
-    nonce, text = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
-    head, _newline, body = zlib.decompress(cipher.decrypt(nonce, text, name.encode())).partition(b"\n")
+def _unseal(answer_key: bytes, box: bytes, name: str) -> Answer:
+    head, _newline, body = zlib.decompress(open_sealed(answer_key, box, name)).partition(b"\n")
     return Answer(**json.loads(head), body=body)
