@@ -6,6 +6,7 @@ from django.urls import path, register_converter
 from django.utils.decorators import method_decorator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from apps.cases.api import Emergencies, EmergencyReview
 from apps.core.capabilities import PUBLIC
 from apps.knowledge.api import DiseaseRead, Diseases, NoteFindings, TermDetail, Terms
 from apps.predictions.api.cases import CaseRead, Cases
@@ -78,6 +79,8 @@ urlpatterns = [
     path("priors/case-mix/", CaseMixRead.as_view(), name="case-mix"),
     path("cases/", Cases.as_view(), name="cases"),
     path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
+    path("emergencies/", Emergencies.as_view(), name="emergencies"),
+    path("emergencies/<uuid:access_id>/review/", EmergencyReview.as_view(), name="review-emergency"),
     path("feedback/", FeedbackList.as_view(), name="feedback"),
     path("notes/findings/", NoteFindings.as_view(), name="note-findings"),
     path("terms/", Terms.as_view(), name="terms"),

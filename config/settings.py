@@ -211,6 +211,13 @@ SESSION_IDLE_LIMIT = timedelta(
 SESSION_LIMIT = timedelta(hours=env.integer("SESSION_HOURS", "hours after which a session ends", 12, 1, 72))
 SESSION_COOKIE_AGE = int(SESSION_LIMIT.total_seconds())
 REAUTHENTICATION_LIMIT = timedelta(minutes=5)  # a dangerous act asks again after that
+EMERGENCY_MINUTES = env.integer(
+    "EMERGENCY_MINUTES",
+    "minutes that somebody outside the care team may see a patient in an emergency",
+    60,
+    1,
+    60,
+)
 SECOND_FACTOR_LIMIT = timedelta(minutes=10)  # from the password to the second factor
 SECOND_FACTOR_ROLES = env.words(
     "SECOND_FACTOR_ROLES", "roles that need a second factor; administrators and privacy officers always do"

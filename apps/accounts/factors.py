@@ -27,7 +27,12 @@ logger = logging.getLogger(__name__)
 Type = Authenticator.Type
 # Whoever can do these never goes without a second factor, whatever his role is called.
 _GRAVE = frozenset(
-    {Capability.ADMIN_ACCESS.value, Capability.PRIVACY_READ.value, Capability.PRIVACY_PURGE.value}
+    {
+        Capability.ADMIN_ACCESS.value,
+        Capability.EMERGENCY_REVIEW.value,
+        Capability.PRIVACY_READ.value,
+        Capability.PRIVACY_PURGE.value,
+    }
 )
 _LAST_STEP = "last_step"
 

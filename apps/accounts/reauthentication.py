@@ -4,12 +4,21 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
+from rest_framework.exceptions import Throttled
 
+from apps.accounts import factors
+from apps.accounts.lockout import count_failure, is_locked
+from apps.accounts.middleware import attempt_of
+from apps.accounts.models import User
+from apps.accounts.services import record_session
 from apps.accounts.sessions import is_confirmed
+from apps.audit.models import Outcome
 from apps.core.access import lead_to
 
 CONFIRM = "accounts:confirm"
+CONFIRMED = "account.confirm"
 
 
 def confirm_first(request: HttpRequest) -> HttpResponseBase | None:
@@ -20,6 +29,37 @@ def confirm_first(request: HttpRequest) -> HttpResponseBase | None:
     if is_confirmed(request.session, settings.REAUTHENTICATION_LIMIT):
         return None
     return lead_to(request, CONFIRM)
+
+
+def confirm_caller(request: HttpRequest, user: User, *, password: str, code: str) -> None:
+    """The same for a program, whose token alone does not prove that its owner is there.
+
+    It sends his second factor's `code`, or the `password` where there is none. Raises InvalidInput for a wrong one,
+    which counts as a failed sign-in, and Throttled (429) when there were too many.
+    """
+    if not is_locked(request, user):
+        with transaction.atomic():
+            kind = (
+                factors.use_code(user=user, code="".join(code.split()))
+                if factors.has_second_factor(user=user)
+                else "password" * user.check_password(password)
+            )
+            if kind:
+                actor = request.actor  # type: ignore[attr-defined]
+                record_session(actor=actor, action=CONFIRMED, details={"factor": kind})
+                return
+        count_failure(request, user)
+    locked = is_locked(request, user)
+    record_session(
+        actor=attempt_of(request, user),
+        action=CONFIRMED,
+        outcome=Outcome.DENIED if locked else Outcome.FAILED,
+        account=user,
+        details={"why": "locked" if locked else "second_factor"},
+    )
+    if locked:
+        raise Throttled(settings.AXES_COOLOFF_TIME.total_seconds())
+    raise factors.wrong_code()
 
 
 class ReauthenticationRequired:

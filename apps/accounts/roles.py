@@ -26,11 +26,12 @@ _CLINICAL = frozenset(
 )  # fmt: skip
 
 CAPABILITIES: dict[str, frozenset[C]] = {
-    Role.CLINICIAN: _CLINICAL,
+    # Nobody else: neither administrators (the service refuses those in any case) nor programs.
+    Role.CLINICIAN: _CLINICAL | {C.EMERGENCY_OPEN},
     Role.DATA_SCIENTIST: frozenset(
         {C.ACCOUNT_SELF, C.KNOWLEDGE_READ, C.MODEL_READ, C.MODEL_TRAIN, C.PRIOR_WRITE}
     ),
-    Role.PRIVACY_OFFICER: frozenset({C.ACCOUNT_SELF, C.PRIVACY_READ, C.PRIVACY_PURGE}),
+    Role.PRIVACY_OFFICER: frozenset({C.ACCOUNT_SELF, C.EMERGENCY_REVIEW, C.PRIVACY_READ, C.PRIVACY_PURGE}),
     Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),
     Role.ADMINISTRATOR: frozenset({C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.PRIOR_WRITE}),
     Role.INTEGRATOR: _CLINICAL,

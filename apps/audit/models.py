@@ -31,7 +31,7 @@ class AuditEvent(models.Model):
     patient_ids = ArrayField(models.UUIDField(), default=list)
     address = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
-    purpose = models.CharField(max_length=40, blank=True)
+    purpose = models.CharField(max_length=100, blank=True)
     details = models.JSONField(default=dict)
 
     class Meta:

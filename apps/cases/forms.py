@@ -99,6 +99,24 @@ class TypedFinding:
     is_present: bool
 
 
+class EmergencyForm(StyledForm):
+    """Whose cases somebody needs to see at once, and why."""
+
+    patient = forms.CharField(
+        label=_("Patient"),
+        max_length=200,
+        help_text=_("The whole pseudonym, or the whole medical record number"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    reason = forms.CharField(
+        label=_("Why you need to see them now"),
+        min_length=10,
+        max_length=500,
+        help_text=_("The privacy officer reads it."),
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
 class NewCaseForm(PatientForm):
     """A whole case. `findings` keeps what was chosen, also when something else is wrong."""
 

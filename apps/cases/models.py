@@ -1,5 +1,6 @@
 """Patients and cases."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -190,6 +191,43 @@ class CaseUserObjectPermission(UserObjectPermissionBase):
     """guardian's permissions for cases, with a real foreign key: they go with the case and are quick to join."""
 
     content_object = models.ForeignKey(Case, models.CASCADE, related_name="care_team")
+
+
+class EmergencyAccess(Record):
+    """Somebody outside the care team opened the cases of one patient for a while, for a `reason` (ADR 30).
+
+    No other one by the same account for the same patient while this one waits for a privacy officer's review.
+    """
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="emergencies")
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    sealed_reason = models.BinaryField()
+    expires_at = models.DateTimeField()
+    reviewed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    reviewed_at = models.DateTimeField(null=True)
+    is_justified = models.BooleanField(null=True)
+
+    reason = sealed("sealed_reason")
+
+    class Meta(Record.Meta):
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "patient"],
+                condition=models.Q(reviewed_at__isnull=True),
+                name="emergency_once_until_reviewed",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expires_at__lte=models.F("created_at") + timedelta(minutes=60)),
+                name="emergency_at_most_an_hour",
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "expires_at"], name="emergency_of_user")]
+
+    def data_key(self) -> bytes:
+        """That of the patient."""
+        return self.patient.data_key()
 
 
 # By `Finding.is_present`.

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from apps.audit.origin import Origin
 from apps.audit.services import record_event
-from apps.cases.models import Case, Patient, PatientKey
+from apps.cases.models import Case, EmergencyAccess, Patient, PatientKey
 from apps.core.encryption import key_provider
 
 BATCH = 500
@@ -84,6 +84,7 @@ def _renew(keys: Mapping[UUID, PatientKey], patients: list[Patient], cases: list
         case.patient = by_id[case.patient_id]
     texts = {patient.pk: [getattr(patient, name) for name in _PATIENT_TEXTS] for patient in by_id.values()}
     notes = [case.note for case in noted]
+    reasons = [(access, access.reason) for access in _emergencies(by_id)]
     for key in keys.values():
         key.renew()
     for patient in by_id.values():
@@ -93,3 +94,16 @@ def _renew(keys: Mapping[UUID, PatientKey], patients: list[Patient], cases: list
         case.note = note
     Patient.objects.bulk_update(by_id.values(), _PATIENT_COLUMNS)
     Case.objects.bulk_update(noted, ["sealed_note"])
+    for access, reason in reasons:
+        access.reason = reason
+    EmergencyAccess.objects.bulk_update([access for access, _reason in reasons], ["sealed_reason"])
+
+
+def _emergencies(patients: Mapping[UUID, Patient]) -> list[EmergencyAccess]:
+    """Those to `patients`; a new one waits for the lock on its patient's key."""
+    found = list(
+        EmergencyAccess.objects.select_for_update().filter(patient_id__in=list(patients)).order_by("pk")
+    )
+    for access in found:
+        access.patient = patients[access.patient_id]
+    return found

@@ -11,11 +11,12 @@ from urllib.parse import quote
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_actor, grantable_scopes
-from apps.cases.models import Case
+from apps.cases.models import Case, EmergencyAccess
 from apps.predictions.models import Prediction
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
@@ -34,6 +35,7 @@ class Caller:
     case: Case
     prediction: Prediction
     token: ApiToken
+    access: EmergencyAccess
     colleague: User
     model_number: int
     cookies: SimpleCookie
@@ -60,6 +62,7 @@ class Caller:
         values = {
             "case_id": self.case.pk,
             "prediction_id": self.prediction.pk,
+            "access_id": self.access.pk,
             "token_id": self.token.public_id,
             "factor_id": 1,
             "disease_id": MARFAN,
@@ -84,6 +87,19 @@ class Caller:
             "apitoken": self.token.pk,
         }
         return objects.get(model, 1)
+
+
+def emergency_of(case: Case) -> EmergencyAccess:
+    """An emergency access to the patient of `case` by whoever entered it, which waits for its review."""
+    access = EmergencyAccess(
+        organisation_id=case.organisation_id,
+        patient=case.patient,
+        user=case.created_by,
+        expires_at=timezone.now(),
+    )
+    access.reason = "unconscious in the ambulance"
+    access.save(force_insert=True)
+    return access
 
 
 def session_of(user: User | None) -> SimpleCookie:
@@ -129,6 +145,17 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("cases:edit", "POST"): lambda caller: {"age_number": 21, "age_unit": "Y", "sex": "female"},
     ("cases:consent", "POST"): lambda caller: {"purpose": "training", "given": "yes"},
     ("cases:share", "POST"): lambda caller: {"user": str(caller.colleague.pk)},
+    ("cases:emergency", "POST"): lambda caller: {
+        "patient": caller.case.patient.pseudonym,
+        "reason": "unconscious in the ambulance",
+    },
+    ("cases:review-emergency", "POST"): lambda caller: {"verdict": "justified"},
+    ("api:emergencies", "POST"): lambda caller: {
+        "patient": caller.case.patient.pseudonym,
+        "reason": "unconscious in the ambulance",
+        "password": PASSWORD,
+    },
+    ("api:review-emergency", "POST"): lambda caller: {"justified": True},
     ("predictions:set-finding", "POST"): lambda caller: {"finding": "HP:0000098", "state": "present"},
     ("predictions:remove-finding", "POST"): lambda caller: {"finding": MARFAN_FINDINGS[0]},
     ("predictions:read-note", "POST"): lambda caller: {"note": "Ectopia lentis."},

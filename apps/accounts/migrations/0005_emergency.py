@@ -1,0 +1,59 @@
+"""Clinicians may open one patient's cases in an emergency; privacy officers review it."""
+
+from typing import Any
+
+from django.apps.registry import Apps
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+# Codename -> (its name, the role that gets it).
+GRANTED = {
+    "emergency.open": ("Open one patient’s cases in an emergency", "clinician"),
+    "emergency.review": ("Review emergency access", "privacy_officer"),
+}
+
+
+def grant(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    ContentType: Any = apps.get_model("contenttypes", "ContentType")
+    Permission: Any = apps.get_model("auth", "Permission")
+    Group: Any = apps.get_model("auth", "Group")
+    content_type, _ = ContentType.objects.get_or_create(app_label="accounts", model="user")
+    for codename, (name, role) in GRANTED.items():
+        permission, _ = Permission.objects.get_or_create(
+            content_type=content_type, codename=codename, defaults={"name": name}
+        )
+        for group in Group.objects.filter(name=role):
+            group.permissions.add(permission)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("accounts", "0004_token_scopes")]
+
+    operations = [
+        migrations.AlterModelOptions(
+            name="user",
+            options={
+                "permissions": [
+                    ("admin.access", "Open the administration"),
+                    ("audit.read", "Read the audit trail"),
+                    ("case.read", "Read the cases of one's care team"),
+                    ("case.write", "Enter and change cases"),
+                    ("emergency.open", "Open one patient’s cases in an emergency"),
+                    ("emergency.review", "Review emergency access"),
+                    ("feedback.write", "Record outcomes"),
+                    ("knowledge.read", "Look up findings and diseases"),
+                    ("model.read", "See models and training runs"),
+                    ("model.train", "Ask for a retraining"),
+                    ("prediction.create", "Ask for a differential diagnosis"),
+                    ("prediction.read", "Read the prediction history"),
+                    ("prior.write", "Choose the prior and enter the clinic's case mix"),
+                    ("privacy.read", "See retention runs"),
+                    ("privacy.purge", "Delete what is past its retention"),
+                    ("account.self", "Use one's own account"),
+                ],
+                "verbose_name": "user",
+                "verbose_name_plural": "users",
+            },
+        ),
+        migrations.RunPython(grant, migrations.RunPython.noop),
+    ]
