@@ -30,7 +30,7 @@ run: setup
 	@exec $(LOCAL) run
 
 test: setup
-	@exec $(LOCAL) test -- --numprocesses 2 --dist loadgroup $(ARGS)
+	@exec $(LOCAL) test -- --numprocesses 2 $(ARGS)
 
 # `make --keep-going lint` goes on after a failed one.
 lint: lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge

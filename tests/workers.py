@@ -10,9 +10,11 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 _FOLDERS = ("MODEL_STORE", "DATA_STORE", "AUDIT_ANCHOR")
 _DATABASES = ("BROKER_URL", "CACHE_URL")
@@ -40,13 +42,16 @@ def shared_folder(factory: pytest.TempPathFactory) -> Path:
     return base.parent if _worker else base
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class _ByFile(LoadScopeScheduling):
     """One process takes a whole file; or a whole folder whose tests share an installation or a browser."""
-    for item in items:
-        folder = item.path.parent
-        shared = folder if folder.name in {"local", "browser"} else item.path
-        item.add_marker(pytest.mark.xdist_group(str(shared)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(nodeid.partition("::")[0])
+        return str(file.parent if file.parent.name in {"local", "browser"} else file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    return _ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
