@@ -62,6 +62,7 @@ INSTALLED_APPS = [
     "apps.lifecycle",
     "apps.interop",
     "apps.privacy",
+    "apps.alerts",
 ]
 
 MIDDLEWARE = [
@@ -288,6 +289,34 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {"NoteStateEnum": ["present", "absent", "uncertain", "family"]},
 }
 
+# --- Alerts ----------------------------------------------------------------------------------------------------
+
+ALERT_WINDOW_MINUTES = env.integer(
+    "ALERT_WINDOW_MINUTES", "minutes over which denials and patients are counted", 10, 1, 1440
+)
+ALERT_DENIALS = env.integer(
+    "ALERT_DENIALS", "denials of one account in that time that raise an alert", 20, 1, 1_000_000
+)
+ALERT_PATIENTS = env.integer(
+    "ALERT_PATIENTS", "patients shown to one account in that time that raise an alert", 200, 1, 1_000_000
+)
+ALERT_SEALING_SECONDS = env.integer(
+    "ALERT_SEALING_SECONDS", "seconds without a look of the sealer that raise an alert", 60, 10, 86_400
+)
+ALERT_QUIET_MINUTES = env.integer(
+    "ALERT_QUIET_MINUTES", "minutes before the same is told again", 60, 1, 10_080
+)
+ALERT_EMAILS = env.words("ALERT_EMAILS", "addresses that get every alert, beside the privacy officers")
+ALERT_WEBHOOK = env.url("ALERT_WEBHOOK", "URL that every alert is posted to", ("http", "https"), default="")
+ALERT_WEBHOOK_KEY = env.text("ALERT_WEBHOOK_KEY", "key that signs what is posted there (HMAC-SHA256)", "")
+EMAIL_HOST = env.text("EMAIL_HOST", "SMTP server; without one no e-mail is sent", "")
+EMAIL_PORT = env.integer("EMAIL_PORT", "port of the SMTP server", 587, 1, 65_535)
+EMAIL_HOST_USER = env.text("EMAIL_USER", "account at the SMTP server", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_PASSWORD", "its password", "")
+EMAIL_USE_TLS = env.flag("EMAIL_TLS", "speak TLS (STARTTLS) with the SMTP server", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "sender of e-mails", "hoofbeat@localhost")
+
 # --- Work behind the scenes ------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = BROKER_URL
@@ -315,6 +344,8 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 24 * 3600.0,
     },
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
+    # The privacy officer hears of an emergency access within a minute.
+    "watch for what should alarm somebody": {"task": "alerts.watch", "schedule": 15.0},
     "delete what is past its retention": {"task": "privacy.schedule_purge", "schedule": 24 * 3600.0},
 }
 

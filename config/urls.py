@@ -22,6 +22,7 @@ urlpatterns = [
     path("models/", include("apps.lifecycle.urls")),
     path("audit/", include("apps.audit.urls")),
     path("retention/", include("apps.privacy.urls")),
+    path("alerts/", include("apps.alerts.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api")),
 ]

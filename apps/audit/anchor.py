@@ -2,7 +2,6 @@
 
 import json
 import os
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +11,9 @@ import fsspec
 from django.conf import settings
 
 from apps.audit.verifier import canonical
+from apps.core.webhooks import post_json
 
 Block = dict[str, Any]
-SECONDS = 10.0
 
 
 class AnchorFailed(Exception):
@@ -144,12 +143,8 @@ class WebhookAnchor:
         return None
 
     def keep(self, block: Block) -> None:
-        request = urllib.request.Request(  # noqa: S310 - http or https, see the_anchor
-            self.url, canonical(block), {"Content-Type": "application/json"}, method="POST"
-        )
         try:
-            with urllib.request.urlopen(request, timeout=SECONDS):  # noqa: S310
-                pass
+            post_json(self.url, canonical(block))
         except OSError as error:
             raise AnchorFailed(f"{type(error).__name__}: {error}") from error
 

@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from datetime import datetime
 
 NOWHERE = uuid.UUID(int=0)
 """An id that no row has: a filter with it finds nothing, where `None` would mean IS NULL."""
@@ -21,3 +22,8 @@ def uuid7() -> uuid.UUID:
     value |= 0b10 << 62
     value |= random & ((1 << 62) - 1)
     return uuid.UUID(int=value)
+
+
+def first_uuid7(moment: datetime) -> uuid.UUID:
+    """The least id that could have been made at `moment`: all that `uuid7` made from then on are greater."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)

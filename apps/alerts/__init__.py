@@ -1,0 +1,1 @@
+"""Telling people at once what the audit trail says should alarm them."""

@@ -1,0 +1,52 @@
+"""Reading alerts, and who is told."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.accounts.actors import Actor
+from apps.accounts.models import User
+from apps.alerts.models import Alert, Channel, Kind
+from apps.alerts.rules import Finding
+from apps.core.capabilities import Capability
+from apps.core.identifiers import first_uuid7
+
+
+def list_alerts(*, actor: Actor) -> QuerySet[Alert]:
+    """The alerts of the actor's organisation, newest first."""
+    if not actor.can(Capability.EMERGENCY_REVIEW):
+        return Alert.objects.none()
+    return Alert.objects.filter(organisation_id=actor.scope).prefetch_related("deliveries")
+
+
+def is_known(*, finding: Finding, organisation_id: UUID, now: datetime) -> bool:
+    """Whether there is an alert of it: of that event, or of that kind and account within `ALERT_QUIET_MINUTES`."""
+    if finding.event_id is not None:
+        return Alert.objects.filter(event_id=finding.event_id).exists()
+    return Alert.objects.filter(
+        kind=finding.kind,
+        organisation_id=organisation_id,
+        account_id=finding.account_id,
+        id__gte=first_uuid7(now - timedelta(minutes=settings.ALERT_QUIET_MINUTES)),
+    ).exists()
+
+
+def channels() -> list[Channel]:
+    """The ways that the settings name."""
+    by_email = [Channel.EMAIL] if settings.EMAIL_HOST else []
+    return by_email + ([Channel.WEBHOOK] if settings.ALERT_WEBHOOK else [])
+
+
+def addresses_of(*, alert: Alert) -> list[str]:
+    """Whom an e-mail goes to: the privacy officers of the organisation; of failing sealing, its administrators as well;
+    and `ALERT_EMAILS`.
+    """
+    told = [Capability.EMERGENCY_REVIEW.value]
+    if alert.kind == Kind.SEALING:
+        told.append(Capability.ADMIN_ACCESS.value)
+    people = User.objects.filter(
+        organisation_id=alert.organisation_id, is_active=True, groups__permissions__codename__in=told
+    )
+    return sorted({*people.exclude(email="").values_list("email", flat=True), *settings.ALERT_EMAILS})
