@@ -22,6 +22,8 @@ COPY static static
 COPY deploy/bootstrap.sh deploy/bootstrap.sh
 # The settings refuse to load without their variables; nothing is connected to and nothing of this is kept.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+    INDEX_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+    MASTER_KEYS="k1:$(python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())')" \
     DATABASE_URL=postgresql://nowhere/none BROKER_URL=redis://nowhere/0 CACHE_URL=redis://nowhere/1 \
     python manage.py collectstatic --no-input
 
@@ -30,13 +32,15 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # ONNX Runtime reports to its maker unless told not to.
 ENV ORT_DISABLE_TELEMETRY=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin hoofbeat \
-    && install -d -o hoofbeat -g hoofbeat -m 0750 /var/lib/hoofbeat /var/lib/hoofbeat/models /var/lib/hoofbeat/datasets
+    && install -d -o hoofbeat -g hoofbeat -m 0750 /var/lib/hoofbeat /var/lib/hoofbeat/models /var/lib/hoofbeat/datasets \
+        /var/lib/hoofbeat-anchor
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=made /opt/hoofbeat /opt/hoofbeat
 COPY --from=made /app /app
 WORKDIR /app
-ENV MODEL_STORE=/var/lib/hoofbeat/models DATA_STORE=/var/lib/hoofbeat/datasets
-VOLUME /var/lib/hoofbeat
+ENV MODEL_STORE=/var/lib/hoofbeat/models DATA_STORE=/var/lib/hoofbeat/datasets \
+    AUDIT_ANCHOR=file:///var/lib/hoofbeat-anchor
+VOLUME /var/lib/hoofbeat /var/lib/hoofbeat-anchor
 USER hoofbeat
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \

@@ -4,6 +4,7 @@ import importlib
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -50,9 +51,9 @@ def load(path: str) -> Any:
 
 
 def test_the_composition_has_every_part() -> None:
-    assert set(SERVICES) == {"proxy", "web", "worker", "beat", "bootstrap", "postgres", "valkey"}
+    assert set(SERVICES) == {"proxy", "web", "worker", "beat", "sealer", "bootstrap", "postgres", "valkey"}
     assert SERVICES["postgres"]["image"] == "postgres:18"
-    assert set(OURS) == {"web", "worker", "beat", "bootstrap"}
+    assert set(OURS) == {"web", "worker", "beat", "sealer", "bootstrap"}
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -183,9 +184,20 @@ def test_the_scripts_parse(script: str) -> None:
 
 def test_every_command_of_ours_in_image_and_bootstrap_exists() -> None:
     assert OURS["bootstrap"]["command"] == ["sh", "deploy/bootstrap.sh"]
-    text = DOCKERFILE + (ROOT / "deploy/bootstrap.sh").read_text(encoding="utf-8")
-    managed = set(re.findall(r"manage\.py ([a-z_]+)", text))
-    assert managed == {"collectstatic", "migrate", "load_knowledge", "register_model"}
+    text = DOCKERFILE + COMPOSE + (ROOT / "deploy/bootstrap.sh").read_text(encoding="utf-8")
+    managed = set(re.findall(r"manage\.py,? ([a-z_]+)", text))
+    assert managed == {
+        *("collectstatic", "createsuperuser", "load_knowledge", "migrate", "register_model", "seal_audit")
+    }
     assert managed <= set(get_commands())
     modules = set(re.findall(r"python -m (ml(?: [a-z]+)+)", text))
     assert modules == {"ml knowledge build", "ml train"}
+
+
+def test_the_settings_load_with_what_the_image_is_built_with() -> None:
+    (command,) = [rest for name, rest in dockerfile_lines() if name == "RUN" and "collectstatic" in rest]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["sh", "-c", f"{command} --dry-run"], cwd=ROOT, env={"PATH": path}, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
