@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "apps.core.middleware.RequestIdMiddleware",
+    "apps.core.middleware.OrganisationMiddleware",
     "apps.core.middleware.BrowserPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -115,6 +116,7 @@ APPLICATION_DATABASE_URL = env.url(
 DATABASES = {
     "default": dj_database_url.parse(
         APPLICATION_DATABASE_URL,
+        engine="apps.core.database",
         # A persistent connection a thread; measured faster than psycopg's pool under gunicorn's threads.
         conn_max_age=None,
         conn_health_checks=True,

@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import dj_database_url
 import psycopg
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.management.base import BaseCommand
 from django.db import connection
 from django.test import Client
 from django.test.utils import setup_databases, teardown_databases
@@ -28,6 +30,8 @@ from apps.accounts.services import create_user, issue_token
 from apps.accounts.sessions import note_second_factor
 from apps.cases.models import Case
 from apps.cases.services import NewCase, create_case
+from apps.core import tenancy
+from apps.core.row_security import MIGRATING
 from apps.knowledge.models import KnowledgeRelease
 from apps.knowledge.services import load_knowledge
 from apps.registry.models import ModelVersion
@@ -42,6 +46,9 @@ PASSWORD = "correct-horse-battery-staple"
 MARFAN_FINDINGS = ("HP:0001166", "HP:0001083", "HP:0002616", "HP:0001519", "HP:0000768")
 MARFAN = "OMIM:154700"
 
+# An organisation that there is not; the test database shows it everything.
+EVERYWHERE = str(UUID(int=1))
+
 _CREDENTIALS = ("USER", "PASSWORD", "HOST", "PORT")
 _numbers = itertools.count(1)
 
@@ -50,6 +57,21 @@ def _connect_as(url: str) -> None:
     connection.close()
     parsed = dj_database_url.parse(url)
     connection.settings_dict.update({key: parsed[key] for key in _CREDENTIALS})
+
+
+def _let_tests_see_all() -> None:
+    """The code of tests themselves reads and writes for everybody; the application has no such policy.
+
+    Requests, tasks and commands, which the tests call, are as anywhere else.
+    """
+    tenancy.outside = EVERYWHERE
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity")
+        for (table,) in cursor.fetchall():
+            cursor.execute(
+                f"CREATE POLICY of_tests ON {table} "
+                f"USING (current_setting('{tenancy.SETTING}', true) = '{EVERYWHERE}')"
+            )
 
 
 @pytest.fixture(scope="session")
@@ -63,11 +85,24 @@ def django_db_setup(
     with django_db_blocker.unblock():
         _connect_as(settings.MIGRATION_DATABASE_URL)
         made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
+        _let_tests_see_all()
         _connect_as(settings.APPLICATION_DATABASE_URL)
     yield
     with django_db_blocker.unblock():
         _connect_as(settings.MIGRATION_DATABASE_URL)
         teardown_databases(made, verbosity=0)
+
+
+@pytest.fixture(autouse=True)
+def commands_begin_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command sees no rows but those for which it asks, as when it is a process of its own."""
+    execute = BaseCommand.execute
+
+    def outside(self: BaseCommand, *args: Any, **options: Any) -> Any:
+        with tenancy.organisation_scope(None):
+            return execute(self, *args, **options)
+
+    monkeypatch.setattr(BaseCommand, "execute", outside)
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +128,7 @@ def eager_celery() -> Iterator[None]:
 
 @pytest.fixture
 def owner_cursor(django_db_setup: None) -> Iterator[psycopg.Cursor]:
-    """The owner's own connection, outside of the test's transaction; each statement commits."""
+    """The owner's own connection, outside of the test's transaction; each statement commits, and it sees all rows."""
     url = dj_database_url.parse(settings.MIGRATION_DATABASE_URL)
     with (
         psycopg.connect(
@@ -103,6 +138,7 @@ def owner_cursor(django_db_setup: None) -> Iterator[psycopg.Cursor]:
             password=url["PASSWORD"],
             dbname=connection.settings_dict["NAME"],
             autocommit=True,
+            options=f"-c {MIGRATING}=on",
         ) as owner,
         owner.cursor() as cursor,
     ):

@@ -8,7 +8,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 
-from apps.accounts.middleware import actor_of
+from apps.accounts.middleware import act_as
 from apps.accounts.services import note_token_use
 
 
@@ -23,7 +23,7 @@ class TokenAuthentication(KnoxTokenAuthentication):
         if result is not None:
             user, token = result
             note_token_use(token=token)
-            request._request.actor = actor_of(request._request, user, token)
+            request._request.actor = act_as(request._request, user, token)
             request.actor = request._request.actor
         return result
 

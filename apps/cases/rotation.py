@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
+from apps.accounts.selectors import each_organisation
 from apps.audit.origin import Origin
 from apps.audit.services import record_event
 from apps.cases.models import Case, EmergencyAccess, Patient, PatientKey
@@ -18,23 +19,28 @@ _PATIENT_COLUMNS = ("sealed_pseudonym", "sealed_identifier", "sealed_name", "sea
 
 def count_due(*, renew: bool) -> int:
     """Number of keys that `rotate_keys` has still to do."""
+    return sum(_count_due(renew) for _organisation_id in each_organisation())
+
+
+def _count_due(renew: bool) -> int:
     return PatientKey.objects.filter(_due(renew)).count()
 
 
 def rotate_keys(*, actor: Origin, renew: bool, report: Callable[[int], None]) -> int:
     """Wrap every patient's key by the current master key; `renew`: give him a new key, too, and seal anew under it.
 
-    A batch is a transaction with one event. Readers never wait, and a run that was stopped goes on where it was, for
-    what is done is no longer due. Calls `report` with the number of keys of each batch; returns their sum. Raises
-    KeyMissing when the keyring lacks a key that is still in use.
+    A batch is of one organisation, and a transaction with one event. Readers never wait, and a run that was stopped
+    goes on where it was, for what is done is no longer due. Calls `report` with the number of keys of each batch;
+    returns their sum. Raises KeyMissing when the keyring lacks a key that is still in use.
     """
     done = 0
-    while due := list(
-        PatientKey.objects.filter(_due(renew)).order_by("pk").values_list("pk", flat=True)[:BATCH]
-    ):
-        batch = _rotate_batch(actor, due, renew)
-        done += batch
-        report(batch)
+    for _organisation_id in each_organisation():
+        while due := list(
+            PatientKey.objects.filter(_due(renew)).order_by("pk").values_list("pk", flat=True)[:BATCH]
+        ):
+            batch = _rotate_batch(actor, due, renew)
+            done += batch
+            report(batch)
     return done
 
 
@@ -61,7 +67,7 @@ def _rotate_batch(actor: Origin, due: list[UUID], renew: bool) -> int:
         actor=actor,
         action="key.rotate",
         object_type="key",
-        details={"n_patients": len(keys), "n_left": count_due(renew=renew), "renewed": renew},
+        details={"n_patients": len(keys), "n_left": _count_due(renew), "renewed": renew},
     )
     return len(keys)
 

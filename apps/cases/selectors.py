@@ -159,6 +159,7 @@ def list_unknown(*, case: Case) -> list[tuple[str, str]]:
 def confirmed_cases() -> QuerySet[Case]:
     """Cases with a confirmed disease whose patient agrees to model training: what a retraining may learn from.
 
+    Those of the organisation in whose scope this is called.
     For the scheduled retraining, which acts for no person and takes no more than findings, age, sex and label.
     """
     newest_word = Consent.objects.filter(

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.answers import problem_answer
 from apps.core.identifiers import uuid7
 from apps.core.problems import LengthRequired, Problem, Unavailable
+from apps.core.tenancy import organisation_scope
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,17 @@ class RequestIdMiddleware:
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         return response
+
+
+class OrganisationMiddleware:
+    """Each request begins with nobody's rows, and what it may see ends with it (`apps.core.tenancy`)."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with organisation_scope(None):
+            return self.get_response(request)
 
 
 class BrowserPolicyMiddleware:

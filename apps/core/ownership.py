@@ -10,6 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from psycopg import sql
 
+from apps.core.row_security import MIGRATING
+
 _CREDENTIALS = ("USER", "PASSWORD", "HOST", "PORT")
 
 
@@ -25,10 +27,12 @@ def owner_connection() -> Iterator[None]:
         )
     owner = dict[str, Any](dj_database_url.parse(settings.MIGRATION_DATABASE_URL))
     current: dict[str, Any] = connection.settings_dict  # type: ignore[assignment]
-    before = {key: current[key] for key in _CREDENTIALS}
+    before = {key: current[key] for key in (*_CREDENTIALS, "OPTIONS")}
     application = dj_database_url.parse(settings.APPLICATION_DATABASE_URL)["USER"]
     connection.close()
     current.update({key: owner[key] for key in _CREDENTIALS})
+    # Migrations read and write the rows of every organisation.
+    current["OPTIONS"] = {**current["OPTIONS"], "options": f"-c {MIGRATING}=on"}
     try:
         if application != owner["USER"]:
             _let_in(application)

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.actors import Actor
+from apps.accounts.selectors import each_organisation
 from apps.audit.services import record_event
 from apps.cases.models import Case
 from apps.cases.selectors import confirmed_cases, split_findings
@@ -23,7 +24,8 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
 
     The file holds findings, age, sex and label under the case's opaque id; no pseudonym, no organisation.
     """
-    cases = list(confirmed_cases())
+    found = [case for _organisation_id in each_organisation() for case in confirmed_cases()]
+    cases = sorted(found, key=lambda case: case.pk)
     lines = "".join(json.dumps(_phenopacket(case), sort_keys=True) + "\n" for case in cases)
     content = gzip.compress(lines.encode(), mtime=0)
     digest = hashlib.sha256(content).hexdigest()

@@ -20,7 +20,7 @@ def list_retention_runs(*, actor: Actor) -> QuerySet[RetentionRun]:
 
 
 def unfinished_retention_runs() -> QuerySet[RetentionRun]:
-    """Runs that wait, or whose worker may have died."""
+    """Runs of the organisation in whose scope this is called that wait, or whose worker may have died."""
     return RetentionRun.objects.filter(state__in=UNFINISHED)
 
 
@@ -28,12 +28,6 @@ def expired_cases(*, organisation_id: UUID) -> QuerySet[Case]:
     """The cases of an organisation that are past their retention, longest due first."""
     due = Case.objects.filter(retain_until__lte=timezone.now(), organisation_id=organisation_id)
     return due.order_by("retain_until")
-
-
-def organisations_with_expired_cases() -> list[UUID]:
-    """Where the daily sweep has work."""
-    due = Case.objects.filter(retain_until__lte=timezone.now())
-    return list(due.values_list("organisation_id", flat=True).distinct().order_by("organisation_id"))
 
 
 def count_expired(*, actor: Actor) -> int:

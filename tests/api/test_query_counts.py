@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 # name -> most queries. Two of each are the token and the roles; a transaction inside the test's own costs two more
 # (SAVEPOINT and RELEASE, which stand for BEGIN and COMMIT); one writes the audit event.
+# Two more are not in these figures: the database backend names nobody, and then the organisation (ADR 27).
 BUDGETS = {
     "predict findings": 8,
     "predict a case": 12,

@@ -55,10 +55,11 @@ def test_a_dump_of_the_database_shows_ciphertext_only(
         [
             installation(None) / "bin" / "pg_dump", "--host", str(url["HOST"]), "--port", str(url["PORT"]),
             "--username", str(url["USER"]), "--dbname", connection.settings_dict["NAME"], "--inserts",
+            "--enable-row-security",
         ],
         check=True,
         capture_output=True,
-        env={**os.environ, "PGPASSWORD": str(url["PASSWORD"])},
+        env={**os.environ, "PGPASSWORD": str(url["PASSWORD"]), "PGOPTIONS": "-c hoofbeat.migrating=on"},
     ).stdout  # fmt: skip
     forms = (
         CANARY.encode(),

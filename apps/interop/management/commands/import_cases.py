@@ -19,6 +19,7 @@ from apps.cases.models import pseudonym_index
 from apps.cases.selectors import taken_pseudonyms
 from apps.core.capabilities import Capability
 from apps.core.problems import InvalidInput, Unavailable
+from apps.core.tenancy import organisation_scope
 from apps.interop.services import import_packet
 from apps.registry.running import running_model
 from ml.serving.phenopacket import CaseFileError, LineError, PacketCase, read_cases
@@ -64,7 +65,8 @@ class Command(BaseCommand):
         self.stdout.write(f"The cases become those of {username or actor.user}.")
         tally, started = _Tally(), time.monotonic()
         try:
-            self._import_all(file, limit, actor, tally, predict, outcomes)
+            with organisation_scope(actor.scope):
+                self._import_all(file, limit, actor, tally, predict, outcomes)
         except CaseFileError as error:
             raise CommandError(str(error)) from error
         except (Unavailable, DatabaseError, InterfaceError, KeyboardInterrupt) as error:
