@@ -45,17 +45,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
             and self.connection.info.transaction_status == TransactionStatus.INERROR
         ):
             self._named = None
-        super()._commit()
+        super()._commit()  # type: ignore[misc]
 
     def _rollback(self) -> None:
         self._named = None
-        super()._rollback()
+        super()._rollback()  # type: ignore[misc]
 
     def _savepoint_rollback(self, sid: str) -> None:
         self._named = None
         # The only statement that a failed transaction takes; it reads no rows.
         self._is_rolling_back = True
         try:
-            super()._savepoint_rollback(sid)
+            super()._savepoint_rollback(sid)  # type: ignore[misc]
         finally:
             self._is_rolling_back = False
