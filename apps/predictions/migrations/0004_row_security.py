@@ -6,7 +6,7 @@ from apps.core.row_security import rows_of_organisation, rows_of_parent
 
 
 class Migration(migrations.Migration):
-    dependencies = [("predictions", "0003_priors"), ("cases", "0007_row_security")]
+    dependencies = [("predictions", "0003_priors"), ("cases", "0008_row_security")]
 
     operations = [
         rows_of_organisation("predictions_prediction"),
