@@ -11,8 +11,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.accounts.actors import Actor
 from apps.accounts.models import User
+from apps.accounts.roles import Role
 from apps.audit.models import AuditEvent
+from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
 from apps.core.models import AnsweredRequest
 from apps.core.problems import Unavailable
@@ -20,7 +23,7 @@ from apps.core.tasks import forget_answers
 from apps.predictions.models import Feedback, Prediction
 from config.checks import endpoints
 from tests.api.contract import ContractClient
-from tests.conftest import MARFAN, MARFAN_FINDINGS
+from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD
 from tests.permissions.test_matrix import methods_of
 
 PREDICTIONS = "/api/v1/predictions/"
@@ -30,8 +33,12 @@ KEY = "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 @pytest.fixture
 def client(token_of: Callable[..., Any], clinician: User) -> ContractClient:
+    return client_of(token_of(clinician)[1])
+
+
+def client_of(secret: str) -> ContractClient:
     made = ContractClient(raise_request_exception=False)
-    made.credentials(HTTP_AUTHORIZATION=f"Token {token_of(clinician)[1]}")
+    made.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
     return made
 
 
@@ -51,8 +58,7 @@ def test_fifty_parallel_posts_with_one_key_give_one_prediction_one_event_and_fif
     before = acts()
 
     def send(_number: int) -> tuple[int, str, bytes]:
-        own = ContractClient(raise_request_exception=False)
-        own.credentials(HTTP_AUTHORIZATION=f"Token {secret}")
+        own = client_of(secret)
         try:
             answer = post(own, BODY)
             return answer.status_code, answer.headers["Location"], answer.content
@@ -73,17 +79,31 @@ def test_fifty_parallel_posts_with_one_key_give_one_prediction_one_event_and_fif
 @pytest.mark.usefixtures("db", "active_model")
 class TestOneAfterTheOther:
     def test_every_post_of_the_api_is_done_once(
-        self, client: ContractClient, clinician: User, case_of: Callable[..., Case]
+        self,
+        client: ContractClient,
+        clinician: User,
+        user_of: Callable[..., User],
+        actor_of: Callable[[User], Actor],
+        token_of: Callable[..., Any],
+        case_of: Callable[..., Case],
     ) -> None:
-        case = case_of(clinician)
+        case, unseen, other = (case_of(user) for user in (clinician, *(user_of() for _ in "ab")))
         prediction = client.post(PREDICTIONS, {"case": str(case.pk)}).json()["id"]
+        access = open_emergency(
+            actor=actor_of(clinician), patient=other.patient.pseudonym, reason="Unconscious"
+        )
+        officer = client_of(token_of(user_of(Role.PRIVACY_OFFICER))[1])
         bodies = {
             "predictions/": {"case": str(case.pk)},
             "predictions/ask-next/": {"case": str(case.pk)},
             "cases/": {"pseudonym": "once"},
             "feedback/": {"prediction": prediction, "diagnosis": MARFAN},
             "notes/findings/": {"text": "Tall, with ectopia lentis."},
-        }
+            "emergencies/": {
+                "patient": unseen.patient.pseudonym, "reason": "Unconscious", "password": PASSWORD
+            },
+            "emergencies/<uuid:access_id>/review/": {"justified": True},
+        }  # fmt: skip
         posts = {
             route.removeprefix("api/v1/")
             for name, route, view in endpoints()
@@ -91,10 +111,12 @@ class TestOneAfterTheOther:
         }
         assert posts - {"schema/", "docs/"} == set(bodies), "say here what is sent to the new operation"
         for number, (route, body) in enumerate(bodies.items()):
-            first = post(client, body, f"key-{number}", f"/api/v1/{route}")
+            sender = officer if "review" in route else client
+            address = f"/api/v1/{route}".replace("<uuid:access_id>", str(access.pk))
+            first = post(sender, body, f"key-{number}", address)
             assert first.status_code in {200, 201}, first.content
             state = (acts(), Prediction.objects.count(), Case.objects.count(), Feedback.objects.count())
-            again = post(client, body, f'"key-{number}"', f"/api/v1/{route}")
+            again = post(sender, body, f'"key-{number}"', address)
             assert (again.status_code, again.content) == (first.status_code, first.content)
             assert again.headers.get("Location") == first.headers.get("Location")
             assert again.headers["Content-Type"] == first.headers["Content-Type"]
