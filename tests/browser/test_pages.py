@@ -4,16 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import Dialog, Route, expect
 
 from apps.accounts.roles import Role
+from apps.alerts.services import raise_alerts
+from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
 
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
-    Role.PRIVACY_OFFICER: ["/retention/", "/retention/delete/"],
+    Role.PRIVACY_OFFICER: ["/retention/", "/retention/delete/", "/cases/emergency/review/", "/alerts/"],
+    Role.CLINICIAN: ["/cases/emergency/"],
     Role.AUDITOR: ["/audit/", "/audit/?patient=1"],
     Role.INTEGRATOR: ["/account/", "/account/password/"],
 }
@@ -23,12 +27,15 @@ OF_ROLES = {
 def test_pages_of_the_other_roles(
     visit: Callable[..., Visitor],
     user_of: Callable[..., Any],
+    actor_of: Callable[..., Any],
     case_of: Any,
     width: int,
     language: str,
     dark: bool,
 ) -> None:
-    case_of(user_of())
+    patient = case_of(user_of()).patient
+    open_emergency(actor=actor_of(user_of()), patient=patient.pseudonym, reason="Unconscious")
+    raise_alerts(organisation_id=patient.organisation_id, now=timezone.now())
     for role, addresses in OF_ROLES.items():
         visitor = visit(width, language, dark=dark)
         visitor.expected.append("422")
