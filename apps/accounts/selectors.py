@@ -1,6 +1,7 @@
 """Reading accounts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import Group
@@ -13,6 +14,7 @@ from apps.core.problems import Denied
 from apps.core.tenancy import organisation_scope
 
 _CAPABILITIES = frozenset(Capability.values)
+T = TypeVar("T")
 
 
 def get_actor(
@@ -39,14 +41,21 @@ def get_actor(
     )
 
 
-def each_organisation() -> Iterator[UUID]:
-    """The id of one organisation after the other; meanwhile its rows are there, and no other's.
+def in_each_organisation(work: Callable[[UUID], T]) -> list[T]:
+    """What `work` answers for one organisation's id after the other; meanwhile its rows are there, and no other's.
 
-    For work that no person asked for. There is no scope in which the rows of all are there.
+    For work that no person asked for. There is no scope in which the rows of all are there. No generator: one that
+    is left half-way would leave its scope at whatever time it is thrown away, in the midst of somebody else's work.
     """
-    for organisation_id in list(Organisation.objects.order_by("pk").values_list("pk", flat=True)):
-        with organisation_scope(organisation_id):
-            yield organisation_id
+    return [
+        _in_organisation(organisation_id, work)
+        for organisation_id in Organisation.objects.order_by("pk").values_list("pk", flat=True)
+    ]
+
+
+def _in_organisation(organisation_id: UUID, work: Callable[[UUID], T]) -> T:
+    with organisation_scope(organisation_id):
+        return work(organisation_id)
 
 
 def grantable_scopes(*, actor: Actor) -> list[Capability]:

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from apps.accounts.selectors import each_organisation
+from apps.accounts.selectors import in_each_organisation
 from apps.audit.origin import Origin
 from apps.audit.services import record_event
 from apps.cases.models import Case, EmergencyAccess, Patient, PatientKey
@@ -19,7 +19,7 @@ _PATIENT_COLUMNS = ("sealed_pseudonym", "sealed_identifier", "sealed_name", "sea
 
 def count_due(*, renew: bool) -> int:
     """Number of keys that `rotate_keys` has still to do."""
-    return sum(_count_due(renew) for _organisation_id in each_organisation())
+    return sum(in_each_organisation(lambda _organisation_id: _count_due(renew)))
 
 
 def _count_due(renew: bool) -> int:
@@ -33,15 +33,18 @@ def rotate_keys(*, actor: Origin, renew: bool, report: Callable[[int], None]) ->
     goes on where it was, for what is done is no longer due. Calls `report` with the number of keys of each batch;
     returns their sum. Raises KeyMissing when the keyring lacks a key that is still in use.
     """
-    done = 0
-    for _organisation_id in each_organisation():
+
+    def rotate(_organisation_id: UUID) -> int:
+        done = 0
         while due := list(
             PatientKey.objects.filter(_due(renew)).order_by("pk").values_list("pk", flat=True)[:BATCH]
         ):
             batch = _rotate_batch(actor, due, renew)
             done += batch
             report(batch)
-    return done
+        return done
+
+    return sum(in_each_organisation(rotate))
 
 
 def _due(renew: bool) -> Q:

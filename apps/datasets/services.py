@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import json
 import os
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.actors import Actor
-from apps.accounts.selectors import each_organisation
+from apps.accounts.selectors import in_each_organisation
 from apps.audit.services import record_event
 from apps.cases.models import Case
 from apps.cases.selectors import confirmed_cases, split_findings
@@ -24,8 +25,8 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
 
     The file holds findings, age, sex and label under the case's opaque id; no pseudonym, no organisation.
     """
-    found = [case for _organisation_id in each_organisation() for case in confirmed_cases()]
-    cases = sorted(found, key=lambda case: case.pk)
+    found = in_each_organisation(lambda _organisation_id: list(confirmed_cases()))
+    cases = sorted(chain.from_iterable(found), key=lambda case: case.pk)
     lines = "".join(json.dumps(_phenopacket(case), sort_keys=True) + "\n" for case in cases)
     content = gzip.compress(lines.encode(), mtime=0)
     digest = hashlib.sha256(content).hexdigest()

@@ -3,10 +3,12 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.utils.translation import get_language
 
 from apps.knowledge.models import TermName
+from apps.knowledge.selectors import current_release
 
 # Another process may load a release at any time; a minute late is soon enough for a label.
 _REFRESH_SECONDS = 60.0
@@ -14,15 +16,25 @@ _REFRESH_SECONDS = 60.0
 
 @dataclass
 class _Labels:
-    by_language: dict[str, tuple[float, Mapping[str, str]]] = field(default_factory=dict)
+    looked_at: float = float("-inf")
+    release: UUID | None = None
+    by_language: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     def of(self, language: str) -> Mapping[str, str]:
-        read_at, labels = self.by_language.get(language, (float("-inf"), {}))
-        if time.monotonic() - read_at > _REFRESH_SECONDS:
+        if time.monotonic() - self.looked_at > _REFRESH_SECONDS:
+            self._look()
+        if language not in self.by_language:
             names = TermName.objects.filter(kind=TermName.Kind.LABEL, language=language)
-            labels = dict(names.values_list("term_id", "text"))
-            self.by_language[language] = (time.monotonic(), labels)
-        return labels
+            self.by_language[language] = dict(names.values_list("term_id", "text"))
+        return self.by_language[language]
+
+    def _look(self) -> None:
+        """Forget what another release said: some 20,000 labels are not read again for nothing."""
+        loaded = current_release()
+        release = loaded.pk if loaded else None
+        if release != self.release:
+            self.by_language.clear()
+        self.release, self.looked_at = release, time.monotonic()
 
 
 _labels = _Labels()
@@ -30,6 +42,7 @@ _labels = _Labels()
 
 def forget_labels() -> None:
     """Read them anew at the next request of this process: another release was loaded."""
+    _labels.looked_at = float("-inf")
     _labels.by_language.clear()
 
 

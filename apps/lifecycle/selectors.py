@@ -3,7 +3,7 @@
 from django.db.models import QuerySet
 
 from apps.accounts.actors import Actor
-from apps.accounts.selectors import each_organisation
+from apps.accounts.selectors import in_each_organisation
 from apps.cases.models import Outcome
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState
@@ -28,4 +28,4 @@ def confirmed_since_last_training() -> int:
     outcomes = Outcome.objects.filter(disease__isnull=False)
     if last is not None and last.started_at is not None:
         outcomes = outcomes.filter(created_at__gt=last.started_at)
-    return sum(outcomes.values("case_id").distinct().count() for _organisation_id in each_organisation())
+    return sum(in_each_organisation(lambda _organisation_id: outcomes.values("case_id").distinct().count()))

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from apps.accounts.actors import SYSTEM, Actor
-from apps.accounts.selectors import each_organisation
+from apps.accounts.selectors import in_each_organisation
 from apps.audit.services import record_event
 from apps.cases.selectors import confirmed_cases
 from apps.core.capabilities import Capability
@@ -28,7 +28,7 @@ def request_training(*, actor: Actor, reason: str = "") -> TrainingRun:
     """Write a run down for the workers. Raises Conflict while another one is under way."""
     if actor is not SYSTEM:
         actor.require(Capability.MODEL_TRAIN)
-    if not any(confirmed_cases().exists() for _organisation_id in each_organisation()):
+    if not any(in_each_organisation(lambda _organisation_id: confirmed_cases().exists())):
         raise Conflict(
             _("No case has a confirmed diagnosis and consent to model training; nothing to learn from.")
         )

@@ -5,7 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from apps.accounts.actors import SYSTEM
-from apps.accounts.selectors import each_organisation
+from apps.accounts.selectors import in_each_organisation
 from apps.privacy.selectors import expired_cases, unfinished_retention_runs
 from apps.privacy.services import run_purge, schedule_purge
 
@@ -19,14 +19,20 @@ def purge_expired(run_id: str) -> None:
 @shared_task(name="privacy.resume_pending")
 def resume_pending() -> None:
     """Queue again what the broker lost or a killed worker left behind."""
-    for _organisation_id in each_organisation():
+
+    def resume(_organisation_id: UUID) -> None:
         for run in unfinished_retention_runs():
             purge_expired.delay(str(run.pk))
+
+    in_each_organisation(resume)
 
 
 @shared_task(name="privacy.schedule_purge")
 def schedule_purges() -> None:
     """The daily sweep, one run an organisation that has work."""
-    for organisation_id in each_organisation():
+
+    def schedule(organisation_id: UUID) -> None:
         if expired_cases(organisation_id=organisation_id).exists():
             purge_expired.delay(str(schedule_purge(actor=SYSTEM, organisation_id=organisation_id).pk))
+
+    in_each_organisation(schedule)

@@ -4,13 +4,15 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core import mail
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -246,3 +248,25 @@ def test_each_alert_is_itself_an_event(opened: Case) -> None:
     [alert] = Alert.objects.all()
     assert (event.object_ids, event.organisation_id) == ([alert.pk], opened.organisation_id)
     assert event.patient_ids == []
+
+
+def test_what_fails_in_one_organisation_keeps_no_other_from_being_warned(
+    opened: Case,
+    other_organisation: Organisation,
+    officer: User,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    tried: list[UUID] = []
+
+    def raise_alerts_of_all_but_one(*, organisation_id: UUID, now: datetime) -> int:
+        tried.append(organisation_id)
+        if organisation_id == other_organisation.pk:
+            raise OperationalError("the database is gone")
+        return raise_alerts(organisation_id=organisation_id, now=now)
+
+    monkeypatch.setattr("apps.alerts.tasks.raise_alerts", raise_alerts_of_all_but_one)
+    watch()
+    assert set(tried) == {opened.organisation_id, other_organisation.pk}
+    assert [letter.recipients() for letter in mail.outbox] == [[officer.email]]
+    assert str(other_organisation.pk) in caplog.text

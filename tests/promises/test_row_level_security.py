@@ -1,5 +1,6 @@
 """With the filters of the application removed, PostgreSQL still shows no row of another organisation."""
 
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -21,9 +22,10 @@ from django.urls import reverse
 from apps.accounts.actors import Actor
 from apps.accounts.models import Organisation, User
 from apps.accounts.roles import Role
+from apps.accounts.selectors import in_each_organisation
 from apps.cases.models import Case, CaseUserObjectPermission, Finding, Patient, PatientKey
 from apps.core.jobs import JobState
-from apps.core.tenancy import enter_organisation, organisation_scope
+from apps.core.tenancy import current_organisation, enter_organisation, organisation_scope
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case, record_feedback
 from apps.privacy.models import RetentionRun
@@ -380,3 +382,24 @@ def test_a_command_takes_one_organisation_after_the_other(
     call_command("rotate_keys", "--new-master-key", "k2")
     assert f"{len(both)} keys done" in capsys.readouterr().out
     assert set(PatientKey.objects.values_list("master_key", flat=True)) == {"k2"}
+
+
+@pytest.mark.django_db
+def test_work_for_each_organisation_leaves_no_scope_behind(
+    organisation: Organisation, other_organisation: Organisation
+) -> None:
+    def fail_in_the_first(organisation_id: UUID) -> None:
+        seen.append((str(organisation_id), current_organisation()))
+        if len(seen) == 1:
+            raise LookupError
+
+    seen: list[tuple[str, str]] = []
+    with organisation_scope(other_organisation.pk):
+        with pytest.raises(LookupError):
+            in_each_organisation(fail_in_the_first)
+        gc.collect()
+        assert current_organisation() == str(other_organisation.pk)
+        in_each_organisation(fail_in_the_first)
+        assert current_organisation() == str(other_organisation.pk)
+    assert all(named == scope for named, scope in seen)
+    assert {named for named, _scope in seen} == {str(organisation.pk), str(other_organisation.pk)}

@@ -1,27 +1,8 @@
 """Whoever answers for the model or for the organisation may choose the prior."""
 
-from typing import Any
-
-from django.apps.registry import Apps
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-ROLES = ("administrator", "data_scientist")
-CODENAME = "prior.write"
-
-
-def grant(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    ContentType: Any = apps.get_model("contenttypes", "ContentType")
-    Permission: Any = apps.get_model("auth", "Permission")
-    Group: Any = apps.get_model("auth", "Group")
-    content_type, _ = ContentType.objects.get_or_create(app_label="accounts", model="user")
-    permission, _ = Permission.objects.get_or_create(
-        content_type=content_type,
-        codename=CODENAME,
-        defaults={"name": "Choose the prior and enter the clinic's case mix"},
-    )
-    for group in Group.objects.filter(name__in=ROLES):
-        group.permissions.add(permission)
+from apps.accounts.granting import grant_capabilities
 
 
 class Migration(migrations.Migration):
@@ -51,5 +32,12 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "users",
             },
         ),
-        migrations.RunPython(grant, migrations.RunPython.noop),
+        grant_capabilities(
+            {
+                "prior.write": (
+                    "Choose the prior and enter the clinic's case mix",
+                    ("administrator", "data_scientist"),
+                )
+            }
+        ),
     ]

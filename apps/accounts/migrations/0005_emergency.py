@@ -1,29 +1,8 @@
 """Clinicians may open one patient's cases in an emergency; privacy officers review it."""
 
-from typing import Any
-
-from django.apps.registry import Apps
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# Codename -> (its name, the role that gets it).
-GRANTED = {
-    "emergency.open": ("Open one patient’s cases in an emergency", "clinician"),
-    "emergency.review": ("Review emergency access", "privacy_officer"),
-}
-
-
-def grant(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    ContentType: Any = apps.get_model("contenttypes", "ContentType")
-    Permission: Any = apps.get_model("auth", "Permission")
-    Group: Any = apps.get_model("auth", "Group")
-    content_type, _ = ContentType.objects.get_or_create(app_label="accounts", model="user")
-    for codename, (name, role) in GRANTED.items():
-        permission, _ = Permission.objects.get_or_create(
-            content_type=content_type, codename=codename, defaults={"name": name}
-        )
-        for group in Group.objects.filter(name=role):
-            group.permissions.add(permission)
+from apps.accounts.granting import grant_capabilities
 
 
 class Migration(migrations.Migration):
@@ -55,5 +34,10 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "users",
             },
         ),
-        migrations.RunPython(grant, migrations.RunPython.noop),
+        grant_capabilities(
+            {
+                "emergency.open": ("Open one patient’s cases in an emergency", ("clinician",)),
+                "emergency.review": ("Review emergency access", ("privacy_officer",)),
+            }
+        ),
     ]
