@@ -33,14 +33,14 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 ENV ORT_DISABLE_TELEMETRY=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 RUN useradd --system --uid 10001 --home-dir /nonexistent --shell /usr/sbin/nologin hoofbeat \
     && install -d -o hoofbeat -g hoofbeat -m 0750 /var/lib/hoofbeat /var/lib/hoofbeat/models /var/lib/hoofbeat/datasets \
-        /var/lib/hoofbeat-anchor
+        /var/lib/hoofbeat-anchor /var/lib/hoofbeat-ledger
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=made /opt/hoofbeat /opt/hoofbeat
 COPY --from=made /app /app
 WORKDIR /app
 ENV MODEL_STORE=/var/lib/hoofbeat/models DATA_STORE=/var/lib/hoofbeat/datasets \
-    AUDIT_ANCHOR=file:///var/lib/hoofbeat-anchor
-VOLUME /var/lib/hoofbeat /var/lib/hoofbeat-anchor
+    AUDIT_ANCHOR=file:///var/lib/hoofbeat-anchor ERASURE_LEDGER=file:///var/lib/hoofbeat-ledger
+VOLUME /var/lib/hoofbeat /var/lib/hoofbeat-anchor /var/lib/hoofbeat-ledger
 USER hoofbeat
 EXPOSE 8000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \

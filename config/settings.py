@@ -148,6 +148,12 @@ AUDIT_ANCHOR = env.text(
     "in an object store that fsspec knows, or https://, a webhook",
     (BASE_DIR / "var" / "anchor").as_uri(),
 )
+ERASURE_LEDGER = env.text(
+    "ERASURE_LEDGER",
+    "where erasures are kept, apart from the database and its backups, to be replayed after a restore: file:///folder, "
+    "or the URL of a folder in an object store that fsspec knows",
+    (BASE_DIR / "var" / "erasures").as_uri(),
+)
 RETENTION_DAYS = env.integer(
     "RETENTION_DAYS", "days that a case is kept after it was last changed", 3650, 1, 36_500
 )
@@ -341,6 +347,7 @@ CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
     "train what the broker lost": {"task": "lifecycle.resume_pending", "schedule": 60.0},
     "purge what the broker lost": {"task": "privacy.resume_pending", "schedule": 60.0},
+    "erase what the broker lost": {"task": "privacy.resume_erasures", "schedule": 60.0},
     "retrain when enough cases were confirmed": {
         "task": "lifecycle.schedule_retraining",
         "schedule": 24 * 3600.0,

@@ -35,10 +35,11 @@ _SALT = "hoofbeat.idempotency."
 # An expired row that the sweep has not met yet is taken over; WHERE waits for whoever holds the row.
 _CLAIM = """
 INSERT INTO core_answeredrequest
-    (id, created_at, organisation_id, account_id, key_digest, request_digest, answer)
-VALUES (%(id)s, %(now)s, %(organisation)s, %(account)s, %(key)s, %(request)s, '')
+    (id, created_at, organisation_id, account_id, key_digest, request_digest, request_id, answer)
+VALUES (%(id)s, %(now)s, %(organisation)s, %(account)s, %(key)s, %(request)s, %(request_id)s, '')
 ON CONFLICT (organisation_id, account_id, key_digest) DO UPDATE
-    SET created_at = excluded.created_at, request_digest = excluded.request_digest, answer = excluded.answer
+    SET created_at = excluded.created_at, request_digest = excluded.request_digest,
+        request_id = excluded.request_id, answer = excluded.answer
     WHERE core_answeredrequest.created_at < %(oldest)s
 RETURNING id
 """
@@ -60,7 +61,13 @@ def read_key(header: str) -> str | None:
 
 
 def answer_once(
-    *, organisation_id: UUID, account_id: UUID, key: str, request: bytes, work: Callable[[], Answer]
+    *,
+    organisation_id: UUID,
+    account_id: UUID,
+    key: str,
+    request: bytes,
+    request_id: str,
+    work: Callable[[], Answer],
 ) -> Answer:
     """What `work` answers, or what it answered to the same key and the same `request` (all that tells it from another).
 
@@ -73,7 +80,7 @@ def answer_once(
     key_digest = _digest("key", of_caller).hex()
     answer_key = _digest("answer", of_caller + b"\0" + request)
     with transaction.atomic():
-        row_id = _claim(organisation_id, account_id, key_digest, request_digest)
+        row_id = _claim(organisation_id, account_id, key_digest, request_digest, request_id)
         if row_id is not None:
             answer = work()
             AnsweredRequest.objects.filter(pk=row_id).update(answer=_seal(answer_key, answer, key_digest))
@@ -96,7 +103,9 @@ def _oldest() -> datetime:
     return timezone.now() - timedelta(hours=settings.IDEMPOTENCY_HOURS)
 
 
-def _claim(organisation_id: UUID, account_id: UUID, key_digest: str, request_digest: str) -> UUID | None:
+def _claim(
+    organisation_id: UUID, account_id: UUID, key_digest: str, request_digest: str, request_id: str
+) -> UUID | None:
     """The id of the row that now stands for the key, or None when there is one already."""
     values: dict[str, Any] = {
         "id": uuid7(),
@@ -106,6 +115,7 @@ def _claim(organisation_id: UUID, account_id: UUID, key_digest: str, request_dig
         "account": account_id,
         "key": key_digest,
         "request": request_digest,
+        "request_id": request_id,
     }
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('lock_timeout', %s, true)", [_PATIENCE])

@@ -26,6 +26,8 @@ class AnsweredRequest(Record):
     account_id = models.UUIDField()
     key_digest = models.CharField(max_length=64)
     request_digest = models.CharField(max_length=64)
+    # That of the audit events, which name the patients: so an erasure finds the answers about one.
+    request_id = models.CharField(max_length=64, default="")
     answer = models.BinaryField()
 
     class Meta(Record.Meta):

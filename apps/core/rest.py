@@ -163,6 +163,7 @@ class Operation(APIView):
             account_id=self.actor.person,
             key=key,
             request=f"POST {request.get_full_path()}\n".encode() + body,
+            request_id=self.actor.request_id,
             work=work,
         )
         return HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))

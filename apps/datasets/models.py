@@ -11,6 +11,8 @@ class DatasetVersion(Record):
     content_hash = models.CharField(max_length=64, unique=True)
     path = models.CharField(max_length=1000)
     n_cases = models.PositiveIntegerField()
+    # Since then its file is gone, because somebody in it was erased; models made from it are due for retraining.
+    withdrawn_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-id"]

@@ -7,9 +7,11 @@ import os
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
+from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.accounts.selectors import in_each_organisation
@@ -17,6 +19,9 @@ from apps.audit.services import record_event
 from apps.cases.models import Case
 from apps.cases.selectors import confirmed_cases, split_findings
 from apps.datasets.models import DatasetVersion
+from apps.datasets.selectors import datasets_with
+
+_LOCK = 0x484F4F46_44415441  # "HOOFDATA": files are made, or deleted, by one at a time
 
 
 @transaction.atomic
@@ -25,6 +30,7 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
 
     The file holds findings, age, sex and label under the case's opaque id; no pseudonym, no organisation.
     """
+    _lock_files()
     found = in_each_organisation(lambda _organisation_id: list(confirmed_cases()))
     cases = sorted(chain.from_iterable(found), key=lambda case: case.pk)
     lines = "".join(json.dumps(_phenopacket(case), sort_keys=True) + "\n" for case in cases)
@@ -45,6 +51,42 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
             details={"n_cases": len(cases), "content_hash": digest},
         )
     return dataset
+
+
+def files_with(*, patient_id: UUID) -> list[Path]:
+    """The stored files with a case of the patient, also those of which the database knows nothing.
+
+    Until the caller's transaction ends no new one is written.
+    """
+    _lock_files()
+    folder = settings.DATA_STORE
+    if not folder.is_dir():
+        return []
+    return [
+        path
+        for path in sorted(folder.glob("*.jsonl.gz*")) + sorted(folder.glob(".*.gz.*"))
+        if _holds(path, patient_id)
+    ]
+
+
+@transaction.atomic
+def withdraw_datasets(*, patient_id: UUID) -> None:
+    """Mark the datasets that hold a case of the patient. Idempotent; the caller deletes the files and records it."""
+    datasets_with(patient_id=patient_id).filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
+
+
+def _holds(path: Path, patient_id: UUID) -> bool:
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") as lines:
+            return any(str(patient_id) in line for line in lines)
+    except EOFError:
+        # What a killed process left half written serves nobody, and may hold him.
+        return True
+
+
+def _lock_files() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _write_once(path: Path, content: bytes) -> None:

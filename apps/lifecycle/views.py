@@ -11,7 +11,7 @@ from apps.accounts.permissions import CapabilityRequired
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
-from apps.lifecycle.selectors import confirmed_since_last_training, list_runs
+from apps.lifecycle.selectors import confirmed_since_last_training, list_runs, models_due_for_retraining
 from apps.lifecycle.services import request_training
 from apps.lifecycle.tasks import retrain
 from apps.registry.cards import LIMITS, NOT_MEANT_FOR, benchmarks_of, card_text
@@ -33,6 +33,7 @@ class Models(CapabilityRequired, View):
             "runs": runs,
             "is_busy": any(run.state in UNFINISHED for run in runs),
             "n_confirmed": confirmed_since_last_training(),
+            "due": models_due_for_retraining(),
         }
         return render(request, "lifecycle/models.html", context)
 

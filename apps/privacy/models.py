@@ -1,6 +1,7 @@
-"""Retention runs."""
+"""Retention runs and erasures."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Organisation
 from apps.core.jobs import Job
@@ -15,3 +16,46 @@ class RetentionRun(Job):
 
     class Meta(Job.Meta):
         ordering = ["-id"]
+
+
+class Erasure(Job):
+    """The erasure of one patient (GDPR art. 17): what was asked, and the receipt of what was deleted.
+
+    No foreign key to the patient, for this row outlives him. It is done when, and only when, `state` says so.
+    """
+
+    class Reason(models.TextChoices):
+        """Art. 17(1)(a) to (e); codes and no free text, which could name somebody."""
+
+        NOT_NEEDED = "not_needed", _("the data are no longer needed")
+        CONSENT_WITHDRAWN = "consent_withdrawn", _("consent was withdrawn")
+        OBJECTION = "objection", _("the patient objects")
+        UNLAWFUL = "unlawful", _("the data were processed unlawfully")
+        OBLIGATION = "obligation", _("a law demands it")
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    patient_id = models.UUIDField()
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason)
+    # A replay keeps no ledger entry of its own: it does again what this one says.
+    replay_of = models.UUIDField(null=True)
+    ledgered_at = models.DateTimeField(null=True)
+    rows = models.JSONField(default=dict, help_text="{table: rows deleted}")
+    files = models.JSONField(default=list, help_text="names of the files of training cases that were deleted")
+    model_numbers = models.JSONField(
+        default=list, help_text="numbers of the models that learnt from the patient"
+    )
+
+    class Meta(Job.Meta):
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient_id"],
+                condition=models.Q(state__in=["pending", "running"]),
+                name="one_erasure_at_a_time",
+            )
+        ]
+
+    @property
+    def n_rows(self) -> int:
+        """Rows deleted, of all tables."""
+        return sum(self.rows.values())

@@ -1,4 +1,4 @@
-"""Reading retention runs, and what is due."""
+"""Reading retention runs, what is due, and erasures."""
 
 from uuid import UUID
 
@@ -6,10 +6,12 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.actors import Actor
-from apps.cases.models import Case
+from apps.cases.models import Case, Patient
+from apps.cases.selectors import named
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
-from apps.privacy.models import RetentionRun
+from apps.core.problems import Denied
+from apps.privacy.models import Erasure, RetentionRun
 
 
 def list_retention_runs(*, actor: Actor) -> QuerySet[RetentionRun]:
@@ -35,3 +37,30 @@ def count_expired(*, actor: Actor) -> int:
     if not actor.can(Capability.PRIVACY_READ):
         return 0
     return expired_cases(organisation_id=actor.scope).count()
+
+
+def list_erasures(*, actor: Actor) -> QuerySet[Erasure]:
+    """The erasures of the actor's organisation, newest first."""
+    if not actor.can(Capability.PRIVACY_READ):
+        return Erasure.objects.none()
+    return Erasure.objects.filter(organisation_id=actor.scope)
+
+
+def unfinished_erasures() -> QuerySet[Erasure]:
+    """Erasures that wait, or whose worker may have died."""
+    return Erasure.objects.filter(state__in=UNFINISHED)
+
+
+def find_erasable(*, actor: Actor, text: str) -> list[Patient]:
+    """Patients of the actor's organisation by a whole pseudonym or medical record number."""
+    actor.require(Capability.PRIVACY_ERASE)
+    return list(Patient.objects.filter(named(actor=actor, text=text, path=""), organisation_id=actor.scope))
+
+
+def get_erasable_patient(*, actor: Actor, patient_id: UUID) -> Patient:
+    """A patient of the actor's organisation, for those who may erase him; raises Denied."""
+    actor.require(Capability.PRIVACY_ERASE)
+    patient = Patient.objects.filter(pk=patient_id, organisation_id=actor.scope).first()
+    if patient is None:
+        raise Denied("patient.erase", "patient", (patient_id,))
+    return patient

@@ -6,7 +6,8 @@ from celery import shared_task
 
 from apps.accounts.actors import SYSTEM
 from apps.accounts.selectors import in_each_organisation
-from apps.privacy.selectors import expired_cases, unfinished_retention_runs
+from apps.privacy.erasure import run_erasure
+from apps.privacy.selectors import expired_cases, unfinished_erasures, unfinished_retention_runs
 from apps.privacy.services import run_purge, schedule_purge
 
 
@@ -36,3 +37,19 @@ def schedule_purges() -> None:
             purge_expired.delay(str(schedule_purge(actor=SYSTEM, organisation_id=organisation_id).pk))
 
     in_each_organisation(schedule)
+
+@shared_task(name="privacy.erase_patient")
+def erase(erasure_id: str) -> None:
+    """Do one erasure."""
+    run_erasure(erasure_id=UUID(erasure_id))
+
+
+@shared_task(name="privacy.resume_erasures")
+def resume_erasures() -> None:
+    """Queue again what the broker lost, or what a crash or an error interrupted."""
+
+    def resume(_organisation_id: UUID) -> None:
+        for erasure in unfinished_erasures():
+            erase.delay(str(erasure.pk))
+
+    in_each_organisation(resume)

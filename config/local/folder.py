@@ -73,6 +73,7 @@ class Folder:
         self.model_store = path / "models"
         self.data_store = path / "datasets"
         self.anchor = path / "anchor"
+        self.erasures = path / "erasures"
         self.credentials = path / "demo-credentials.json"
         self.master_keys = path / "secrets" / "master-keys"
         self._secrets = path / "secrets.json"

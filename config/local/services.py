@@ -48,6 +48,7 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
         "MODEL_STORE": str(folder.model_store),
         "DATA_STORE": str(folder.data_store),
         "AUDIT_ANCHOR": folder.anchor.as_uri(),
+        "ERASURE_LEDGER": folder.erasures.as_uri(),
         "TLS": "false",  # plain HTTP, on the loopback interface only
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "CSRF_TRUSTED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}",

@@ -45,6 +45,7 @@ def run_python(arguments: list[str]) -> int:
                 "MODEL_STORE": str(folder / "models"),
                 "DATA_STORE": str(folder / "datasets"),
                 "AUDIT_ANCHOR": (folder / "anchor").as_uri(),
+                "ERASURE_LEDGER": (folder / "erasures").as_uri(),
                 "TLS": "false",
             }
             return _run(arguments, environment, wishes)

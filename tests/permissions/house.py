@@ -17,7 +17,10 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_actor, grantable_scopes
 from apps.cases.models import Case, EmergencyAccess
+from apps.core.identifiers import uuid7
+from apps.core.jobs import JobState
 from apps.predictions.models import Prediction
+from apps.privacy.models import Erasure
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
 ANONYMOUS = "anonymous"
@@ -34,6 +37,7 @@ class Caller:
     organisation: Organisation
     case: Case
     prediction: Prediction
+    erasure: Erasure
     token: ApiToken
     access: EmergencyAccess
     colleague: User
@@ -63,6 +67,8 @@ class Caller:
             "case_id": self.case.pk,
             "prediction_id": self.prediction.pk,
             "access_id": self.access.pk,
+            "patient_id": self.case.patient_id,
+            "erasure_id": self.erasure.pk,
             "token_id": self.token.public_id,
             "factor_id": 1,
             "disease_id": MARFAN,
@@ -100,6 +106,17 @@ def emergency_of(case: Case) -> EmergencyAccess:
     access.reason = "unconscious in the ambulance"
     access.save(force_insert=True)
     return access
+
+
+def past_erasure(organisation: Organisation) -> Erasure:
+    """The receipt of somebody who was erased long ago."""
+    return Erasure.objects.create(
+        organisation=organisation,
+        patient_id=uuid7(),
+        reason=Erasure.Reason.OBJECTION,
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+    )
 
 
 def session_of(user: User | None) -> SimpleCookie:
@@ -164,6 +181,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "packet": SimpleUploadedFile("packet.json", b'{"id": "P-1"}', "application/json")
     },
     ("predictions:take-packet", "POST"): lambda caller: {"present": MARFAN_FINDINGS[1]},
+    ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},
     ("api:case-mix", "PUT"): lambda caller: {"counts": {MARFAN: 3}},

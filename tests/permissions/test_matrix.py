@@ -26,7 +26,7 @@ from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion
 from config.checks import endpoints
 from tests.conftest import MARFAN
-from tests.permissions.house import ANONYMOUS, METHODS, ROLES, Caller, emergency_of, session_of
+from tests.permissions.house import ANONYMOUS, METHODS, ROLES, Caller, emergency_of, past_erasure, session_of
 
 MATRIX = Path(__file__).with_name("matrix.csv")
 _CLINICAL = (Role.CLINICIAN.value, Role.INTEGRATOR.value)
@@ -85,6 +85,7 @@ def callers(
             organisation=organisation,
             case=case,
             prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
+            erasure=past_erasure(organisation),
             token=token,
             access=emergency_of(case),
             colleague=colleague,

@@ -20,13 +20,13 @@ from apps.cases.models import Case
 from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion
 from config.checks import endpoints
-from tests.permissions.house import BODIES, METHODS, Caller, emergency_of, session_of
+from tests.permissions.house import BODIES, METHODS, Caller, emergency_of, past_erasure, session_of
 from tests.permissions.test_matrix import methods_of
 
 pytestmark = pytest.mark.django_db
 
 # Ids of things that belong to an organisation, and of what all share: knowledge and models.
-OWNED = {"access_id", "case_id", "prediction_id", "token_id", "factor_id"}
+OWNED = {"access_id", "case_id", "prediction_id", "token_id", "factor_id", "patient_id", "erasure_id"}
 SHARED = {"disease_id", "term_id", "number"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
@@ -67,6 +67,7 @@ def make_caller(
         organisation=owner.organisation,
         case=case,
         prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
+        erasure=past_erasure(owner.organisation),
         token=token_of(owner)[0],
         access=emergency_of(case),
         colleague=owner,

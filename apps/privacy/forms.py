@@ -1,0 +1,32 @@
+"""Finding whom to erase, and saying why."""
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.forms import StyledForm
+from apps.privacy.models import Erasure
+
+
+class PatientSearch(StyledForm):
+    """A whole pseudonym or medical record number. Sent by POST, so that no log of addresses holds it."""
+
+    text = forms.CharField(
+        label=_("Pseudonym or medical record number"),
+        max_length=200,
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class ErasureForm(StyledForm):
+    """The reason, and the word that one means it."""
+
+    reason = forms.ChoiceField(label=_("Reason"), choices=Erasure.Reason.choices)
+    confirmed = forms.BooleanField(
+        label=_("Erase this patient for good. I know that nobody can undo this."),
+        error_messages={"required": _("Tick the box to confirm.")},
+    )
+
+    @property
+    def wanted_reason(self) -> Erasure.Reason:
+        """The reason, once the form is valid."""
+        return Erasure.Reason(self.cleaned_data["reason"])
