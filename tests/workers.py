@@ -16,7 +16,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-_FOLDERS = ("MODEL_STORE", "DATA_STORE", "AUDIT_ANCHOR")
+_FOLDERS = ("MODEL_STORE", "DATA_STORE", "AUDIT_ANCHOR", "ERASURE_LEDGER")
 _DATABASES = ("BROKER_URL", "CACHE_URL")
 
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "")
