@@ -16,7 +16,10 @@ from tests.conftest import PASSWORD
 
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
-    Role.PRIVACY_OFFICER: ["/retention/", "/retention/delete/", "/cases/emergency/review/", "/alerts/"],
+    Role.PRIVACY_OFFICER: [
+        *("/retention/", "/retention/delete/", "/retention/erasures/"),
+        *("/cases/emergency/review/", "/alerts/"),
+    ],
     Role.CLINICIAN: ["/cases/emergency/"],
     Role.AUDITOR: ["/audit/", "/audit/?patient=1"],
     Role.INTEGRATOR: ["/account/", "/account/password/"],
@@ -40,6 +43,8 @@ def test_pages_of_the_other_roles(
         visitor = visit(width, language, dark=dark)
         visitor.expected.append("422")
         visitor.sign_in(user_of(role).username, PASSWORD)
+        if role == Role.PRIVACY_OFFICER:
+            addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
         for number, address in enumerate(addresses):
             visitor.goto(address)
             visitor.look(f"{role}-{number}")
