@@ -77,17 +77,20 @@ class Stores:
             table for table in backup if backup[table] != now[table] and not table.startswith("audit_")
         ]
         for table in changed:
-            self._alter(table, "DISABLE")
+            self._alter(table, "DISABLE TRIGGER USER")
+            # COPY into a table wants it; who restores a backup is a superuser, whom it does not bind
+            self._alter(table, "NO FORCE ROW LEVEL SECURITY")
         with self.owner.connection.transaction():  # foreign keys are checked at its end
             for table in changed:
                 self.owner.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
                 with self.owner.copy(sql.SQL("COPY {} FROM STDIN").format(sql.Identifier(table))) as copy:
                     copy.write(backup[table])
         for table in changed:
-            self._alter(table, "ENABLE")
+            self._alter(table, "ENABLE TRIGGER USER")
+            self._alter(table, "FORCE ROW LEVEL SECURITY")
 
     def _alter(self, table: str, what: str) -> None:
-        statement = sql.SQL("ALTER TABLE {} {} TRIGGER USER").format(sql.Identifier(table), sql.SQL(what))
+        statement = sql.SQL("ALTER TABLE {} {}").format(sql.Identifier(table), sql.SQL(what))
         self.owner.execute(statement)
 
     def valkey(self) -> str:
