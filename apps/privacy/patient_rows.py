@@ -3,7 +3,9 @@
 The tables are found and not listed, so that one which is added later is erased as well.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 from uuid import UUID
 
@@ -32,14 +34,13 @@ class Rows:
 
 
 def find_rows(*, organisation_id: UUID, patient_id: UUID) -> list[Rows]:
-    """The patient's rows by table; answers kept for repeated requests are among them."""
+    """The patient's rows by table, each before what it hangs on; answers kept for repetition are among them."""
     found: dict[type[models.Model], set[Any]] = {}
     start = Patient._base_manager.filter(pk=patient_id, organisation_id=organisation_id)
     _follow(Patient, set(start.values_list("pk", flat=True)), found)
     if answers := _answers_about(organisation_id, patient_id):
         found[AnsweredRequest] = answers
-    rows = [Rows(model, frozenset(keys)) for model, keys in found.items()]
-    return sorted(rows, key=lambda row: row.table)
+    return [Rows(model, frozenset(found[model])) for model in _children_first(found)]
 
 
 def count_rows(rows: list[Rows]) -> dict[str, int]:
@@ -67,6 +68,13 @@ def _follow(model: type[models.Model], keys: set[Any], found: dict[type[models.M
     for field in _pointing_at(model):
         pointing = field.model._base_manager.filter(**{f"{field.name}__in": new})
         _follow(field.model, set(pointing.values_list("pk", flat=True)), found)
+
+
+def _children_first(found: Iterable[type[models.Model]]) -> list[type[models.Model]]:
+    """Rows are there for row-level security as long as the row is that they hang on; so that one goes last."""
+    tables = sorted(found, key=lambda model: model._meta.db_table)
+    children = {model: {field.model for field in _pointing_at(model)} - {model} for model in tables}
+    return [model for model in TopologicalSorter(children).static_order() if model in children]
 
 
 def _pointing_at(model: type[models.Model]) -> list[models.ForeignKey]:

@@ -38,6 +38,7 @@ def schedule_purges() -> None:
 
     in_each_organisation(schedule)
 
+
 @shared_task(name="privacy.erase_patient")
 def erase(erasure_id: str) -> None:
     """Do one erasure."""

@@ -1,22 +1,8 @@
 """Privacy officers may erase a patient."""
 
-from typing import Any
-
-from django.apps.registry import Apps
 from django.db import migrations
-from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-
-def grant(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    ContentType: Any = apps.get_model("contenttypes", "ContentType")
-    Permission: Any = apps.get_model("auth", "Permission")
-    Group: Any = apps.get_model("auth", "Group")
-    content_type, _ = ContentType.objects.get_or_create(app_label="accounts", model="user")
-    permission, _ = Permission.objects.get_or_create(
-        content_type=content_type, codename="privacy.erase", defaults={"name": "Erase a patient"}
-    )
-    for group in Group.objects.filter(name="privacy_officer"):
-        group.permissions.add(permission)
+from apps.accounts.granting import grant_capabilities
 
 
 class Migration(migrations.Migration):
@@ -49,5 +35,5 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "users",
             },
         ),
-        migrations.RunPython(grant, migrations.RunPython.noop),
+        grant_capabilities({"privacy.erase": ("Erase a patient", ("privacy_officer",))}),
     ]
