@@ -13,9 +13,10 @@ class HoofbeatConfig(AppConfig):
 
     def ready(self) -> None:
         from config import celery  # noqa: F401 - makes it Celery's current application
-        from config.checks import endpoints_declare_capabilities
+        from config.checks import columns_are_classified, endpoints_declare_capabilities
 
         checks.register(endpoints_declare_capabilities, checks.Tags.security)
+        checks.register(columns_are_classified, checks.Tags.security)
 
 
 class HoofbeatAdminConfig(AdminConfig):

@@ -7,6 +7,7 @@ from django.core.checks import CheckMessage, Error
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.core.capabilities import PUBLIC, Capability
+from apps.privacy.inventory.gaps import find_gaps
 
 # Views of libraries cannot declare a capability themselves; this says what guards each.
 GUARDED_ELSEWHERE = {
@@ -52,3 +53,9 @@ def endpoints_declare_capabilities(app_configs: Any, **kwargs: Any) -> list[Chec
             hint = "Set `capability` to one of apps.core.capabilities, or to PUBLIC."
             errors.append(Error(f"/{route} declares no known capability", hint=hint, id="hoofbeat.E001"))
     return errors
+
+
+def columns_are_classified(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Fails start-up when the processing inventory does not say what a column holds."""
+    hint = "Say what it is in apps/privacy/inventory/ (patients, people or system); docs/adr/0028 says how."
+    return [Error(f"{gap.place} {gap.complaint}", hint=hint, id="hoofbeat.E002") for gap in find_gaps()]

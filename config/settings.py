@@ -157,6 +157,14 @@ ERASURE_LEDGER = env.text(
 RETENTION_DAYS = env.integer(
     "RETENTION_DAYS", "days that a case is kept after it was last changed", 3650, 1, 36_500
 )
+CONTROLLER = env.text(
+    "CONTROLLER",
+    "who answers for the processing, with contact, joint controllers and representative: GDPR art. 30(1)(a)",
+    "",
+)
+DATA_PROTECTION_OFFICER = env.text(
+    "DATA_PROTECTION_OFFICER", "the data protection officer's name and contact, for the same record", ""
+)
 # A retraining on a handful of new cases tells nothing; the schedule waits for this many.
 RETRAIN_AFTER_CASES = env.integer(
     "RETRAIN_AFTER_CASES", "newly confirmed cases that start the scheduled retraining", 50, 1, 1_000_000

@@ -18,7 +18,7 @@ OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
     Role.PRIVACY_OFFICER: [
         *("/retention/", "/retention/delete/", "/retention/erasures/"),
-        *("/cases/emergency/review/", "/alerts/"),
+        *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
     Role.AUDITOR: ["/audit/", "/audit/?patient=1"],

@@ -33,12 +33,14 @@ BUDGET = {
     "accounts:account": 5,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 6,
+    "privacy:processing": 4,
     "audit:events": 9,
 }
 ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
+    "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,
 }
 

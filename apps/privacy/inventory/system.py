@@ -1,0 +1,52 @@
+"""Tables that say nothing of patients: knowledge, models, schedules. Their columns are named, too: a new one may."""
+
+from apps.privacy.inventory.activities import OPERATION
+from apps.privacy.inventory.kinds import Table, table
+
+TABLES: list[Table] = [
+    table(
+        "knowledge.KnowledgeRelease",
+        OPERATION,
+        none="id created_at version hpo_release sha256 folder manifest",
+    ),
+    table(
+        "knowledge.Term",
+        OPERATION,
+        none="id label definition is_phenotype is_obsolete replaced_by parents alternative_ids",
+    ),
+    table("knowledge.TermName", OPERATION, none="id term kind language text"),
+    table("knowledge.Disease", OPERATION, none="id name database rarity rarity_source ids"),
+    table("knowledge.SearchWord", OPERATION, none="id kind word frequency"),
+    table(
+        "knowledge.Annotation",
+        OPERATION,
+        none="id disease term aspect is_negated frequency onset sex references evidence is_verified",
+    ),
+    table(
+        "registry.ModelVersion",
+        OPERATION,
+        none="id created_at number artefact_hash folder knowledge_version manifest",
+    ),
+    table(
+        "registry.Activation", OPERATION, pseudonymous="activated_by_id", none="id created_at model reason"
+    ),
+    table("auth.Permission", OPERATION, none="id name content_type codename"),
+    table("auth.Group", OPERATION, none="id name"),
+    table("auth.Group_permissions", OPERATION, none="id group permission"),
+    table("contenttypes.ContentType", OPERATION, none="id app_label model"),
+    table("django_celery_beat.SolarSchedule", OPERATION, none="id event latitude longitude"),
+    table("django_celery_beat.IntervalSchedule", OPERATION, none="id every period"),
+    table("django_celery_beat.ClockedSchedule", OPERATION, none="id clocked_time"),
+    table(
+        "django_celery_beat.CrontabSchedule",
+        OPERATION,
+        none="id minute hour day_of_month month_of_year day_of_week timezone",
+    ),
+    table("django_celery_beat.PeriodicTasks", OPERATION, none="ident last_update"),
+    table(
+        "django_celery_beat.PeriodicTask",
+        OPERATION,
+        none="id name task interval crontab solar clocked args kwargs queue exchange routing_key headers priority "
+        "expires expire_seconds one_off start_time enabled last_run_at total_run_count date_changed description",
+    ),
+]
