@@ -139,7 +139,12 @@ class NewCaseForm(PatientForm):
             "The case, once confirmed, may then help to improve the system. This changes nothing in care."
         ),
     )
-    field_order = ("pseudonym", "age_number", "age_unit", "sex", "care", "training")
+    research = forms.BooleanField(
+        label=_("The patient consents to research"),
+        required=False,
+        help_text=_("The case may then be part of de-identified exports. This changes nothing in care."),
+    )
+    field_order = ("pseudonym", "age_number", "age_unit", "sex", "care", "training", "research")
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)

@@ -272,6 +272,7 @@ class Consent(Record):
     class Purpose(models.TextChoices):
         CARE = "care", _("care")
         TRAINING = "training", _("model training")
+        RESEARCH = "research", _("research")
 
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="consents")
     purpose = models.CharField(max_length=10, choices=Purpose)

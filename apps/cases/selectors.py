@@ -123,6 +123,16 @@ def has_consent(*, patient_id: UUID, purpose: Consent.Purpose) -> bool:
     return newest is not None and newest.is_given
 
 
+def consenting(cases: QuerySet[Case], *, purpose: Consent.Purpose) -> QuerySet[Case]:
+    """Those of `cases` whose patients' newest word on `purpose` is yes; silence is none.
+
+    For whatever serves a purpose with many cases at once: training takes `TRAINING`, the de-identified export
+    `RESEARCH`. It restricts further what the caller may see, and never widens it.
+    """
+    newest = Consent.objects.filter(patient_id=OuterRef("patient_id"), purpose=purpose).order_by("-id")
+    return cases.annotate(agrees=Subquery(newest.values("is_given")[:1])).filter(agrees=True)
+
+
 def consents_of(*, patient_id: UUID) -> dict[str, bool]:
     """Whether consent holds, by purpose."""
     rows = Consent.objects.filter(patient_id=patient_id).order_by("id").values_list("purpose", "is_given")
@@ -162,16 +172,10 @@ def confirmed_cases() -> QuerySet[Case]:
     Those of the organisation in whose scope this is called.
     For the scheduled retraining, which acts for no person and takes no more than findings, age, sex and label.
     """
-    newest_word = Consent.objects.filter(
-        patient_id=OuterRef("patient_id"), purpose=Consent.Purpose.TRAINING
-    ).order_by("-id")
     return (
-        Case.objects.annotate(
-            diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name")
-        )
+        consenting(Case.objects.all(), purpose=Consent.Purpose.TRAINING)
+        .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
         .filter(diagnosis_id__isnull=False)
-        .annotate(trainable=Subquery(newest_word.values("is_given")[:1]))
-        .filter(trainable=True)
         .select_related("patient")
         .prefetch_related("findings")
         .order_by("id")

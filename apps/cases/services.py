@@ -76,13 +76,9 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
         detail = _("A patient of your organisation has this pseudonym already; choose another one.")
         raise InvalidInput([FieldError("pseudonym", "taken", detail, new.pseudonym)]) from error
     Consent.objects.bulk_create(
-        Consent(
-            patient=patient,
-            purpose=purpose,
-            is_given=new.consents.get(purpose, False),
-            recorded_by=actor.user,
-        )
-        for purpose in Consent.Purpose.values
+        Consent(patient=patient, purpose=purpose, is_given=True, recorded_by=actor.user)
+        for purpose, is_given in new.consents.items()
+        if is_given
     )
     case = Case(
         patient=patient,

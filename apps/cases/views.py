@@ -162,7 +162,11 @@ class ChangeConsent(CapabilityRequired, View):
         purpose = request.POST.get("purpose", "")
         if purpose not in Consent.Purpose.values:
             raise InvalidInput(
-                [FieldError("purpose", "unknown_purpose", _("Choose care or model training."), purpose)]
+                [
+                    FieldError(
+                        "purpose", "unknown_purpose", _("Choose care, model training or research."), purpose
+                    )
+                ]
             )
         is_given = request.POST.get("given") == "yes"
         record_consent(actor=self.actor, case_id=case_id, purpose=purpose, is_given=is_given)

@@ -45,7 +45,7 @@ def import_packet(
         age=reader.age(packet.age),
         present=(present := reader.findings(packet.present)),
         absent=tuple(term for term in reader.findings(packet.absent) if reader.is_free(term, present)),
-        consents=dict.fromkeys(Consent.Purpose.values, True),
+        consents=dict.fromkeys((Consent.Purpose.CARE, Consent.Purpose.TRAINING), True),
     )
     if not present:
         detail = _("no present finding is a current HPO phenotype")

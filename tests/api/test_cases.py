@@ -42,7 +42,7 @@ def test_a_case_is_entered_read_and_predicted(client: ContractClient) -> None:
         {"id": "HP:0001083", "label": "Ectopia lentis"},
     ]
     assert [notice["finding"] for notice in entered["notices"]] == ["HP:0001505"]
-    assert entered["consent"] == {"care": True, "training": False}
+    assert entered["consent"] == {"care": True, "training": False, "research": False}
     read = client.get(response.headers["Location"].removeprefix("http://testserver")).json()
     assert read == {**entered, "notices": []}
     assert client.post(PREDICTIONS, {"case": entered["id"]}).status_code == 201
@@ -51,7 +51,7 @@ def test_a_case_is_entered_read_and_predicted(client: ContractClient) -> None:
 def test_a_draft_may_have_no_finding_and_no_consent(client: ContractClient) -> None:
     entered = client.post(CASES, {"pseudonym": "K7-0001"}).json()
     assert (entered["sex"], entered["age"]) == ("unknown", "")
-    assert entered["consent"] == {"care": False, "training": False}
+    assert entered["consent"] == {"care": False, "training": False, "research": False}
     assert entered["findings"] == {"present": [], "absent": [], "uncertain": []}
     assert client.post(PREDICTIONS, {"case": entered["id"]}).status_code == 403
 
@@ -73,7 +73,7 @@ def test_a_draft_may_have_no_finding_and_no_consent(client: ContractClient) -> N
             ("findings.absent[0]", "contradictory"),
         ),
         ({"consent": {"care": "yes"}}, ("consent.care", "invalid")),
-        ({"consent": {"research": True}}, ("consent.research", "unknown_member")),
+        ({"consent": {"sale": True}}, ("consent.sale", "unknown_member")),
         ({"name": "Jane Doe"}, ("name", "unknown_member")),
     ],
 )
@@ -99,7 +99,7 @@ def test_what_is_given_changes_and_the_rest_stays(client: ContractClient) -> Non
     assert changed["sex"] == "female"
     assert ids(changed["findings"]["present"]) == ["HP:0001166", "HP:0001083"]
     assert changed["findings"]["absent"] == []
-    assert changed["consent"] == {"care": True, "training": True}
+    assert changed["consent"] == {"care": True, "training": True, "research": False}
     emptied = client.patch(address(case_id), {"age": "", "findings": {"present": ["HP:0002616"]}}).json()
     assert emptied["age"] == ""
     assert ids(emptied["findings"]["present"]) == ["HP:0002616"]

@@ -121,7 +121,7 @@ def test_a_case_is_entered_with_all_that_was_typed(browser: Client, knowledge: A
         ("HP:0001166", True),
         ("HP:0000193", False),
     }
-    assert dict(case.patient.consents.values_list("purpose", "is_given")) == {"care": True, "training": False}
+    assert dict(case.patient.consents.values_list("purpose", "is_given")) == {"care": True}
 
 
 def test_an_error_keeps_everything_that_was_typed(browser: Client, knowledge: Any) -> None:

@@ -37,6 +37,7 @@ class ConsentInput(Input):
 
     care = FlagField(required=False, help_text=_("that predictions are made for his care"))
     training = FlagField(required=False, help_text=_("that models are trained on his confirmed case"))
+    research = FlagField(required=False, help_text=_("that his case is part of de-identified exports"))
 
 
 class CaseInput(Input):
@@ -120,6 +121,7 @@ class ConsentAnswer(serializers.Serializer):
 
     care = serializers.BooleanField()
     training = serializers.BooleanField()
+    research = serializers.BooleanField()
 
 
 class CaseAnswer(CaseSummary):
