@@ -363,6 +363,8 @@ CELERY_BEAT_SCHEDULE = {
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     # The privacy officer hears of an emergency access within a minute.
     "watch for what should alarm somebody": {"task": "alerts.watch", "schedule": 15.0},
+    "verify what the broker lost": {"task": "audit.resume_pending", "schedule": 60.0},
+    "verify the audit trail": {"task": "audit.schedule_verification", "schedule": 24 * 3600.0},
     "delete what is past its retention": {"task": "privacy.schedule_purge", "schedule": 24 * 3600.0},
 }
 

@@ -164,7 +164,7 @@ def committed_db(
         owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     owner_cursor.execute(
         "TRUNCATE audit_auditevent, audit_block, audit_leaf, audit_anchoredblock, audit_pendingevent, "
-        "audit_sealerstate, "
+        "audit_sealerstate, audit_verification, "
         "accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
         "core_answeredrequest, django_session CASCADE"
     )

@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.models import Count
 
 from apps.alerts.models import Kind
-from apps.audit.models import AuditEvent, Outcome, SealerState
+from apps.audit.models import AuditEvent, Outcome
+from apps.audit.selectors import sealing_problem
 from apps.core.identifiers import first_uuid7
 
 # An emergency access that nobody was told of for so long (the workers were down) is told of when they are back.
@@ -42,7 +43,7 @@ def findings_in(organisation_id: UUID, now: datetime) -> Iterator[Finding]:
     )
     for account_id, event_id in opened.values_list("actor_id", "id"):
         yield Finding(Kind.EMERGENCY, account_id, event_id)
-    if _sealing_fails(now):
+    if sealing_problem(now=now):
         yield Finding(Kind.SEALING)
 
 
@@ -56,13 +57,3 @@ def _readers(organisation_id: UUID, since: UUID) -> list[tuple[UUID, int]]:
             [organisation_id, since, Outcome.OK, settings.ALERT_PATIENTS],
         )
         return cursor.fetchall()
-
-
-def _sealing_fails(now: datetime) -> bool:
-    """Whether the sealer says so, or has not looked for `ALERT_SEALING_SECONDS`."""
-    state = SealerState.objects.first()
-    oldest = now - timedelta(seconds=settings.ALERT_SEALING_SECONDS)
-    if state is not None:
-        return bool(state.error) or state.looked_at < oldest
-    first = AuditEvent.objects.order_by("sequence").values_list("occurred_at", flat=True).first()
-    return first is not None and first < oldest

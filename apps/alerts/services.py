@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 import logging
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from apps.alerts.models import Alert, Channel, Delivery
 from apps.alerts.rules import Finding, findings_in
 from apps.alerts.selectors import addresses_of, channels, is_known
 from apps.audit.models import Outcome
+from apps.audit.origin import Nobody
 from apps.audit.services import record_event
 from apps.core.webhooks import post_json
 
@@ -26,22 +26,6 @@ logger = logging.getLogger(__name__)
 _LOCK = 0x484F4F46_414C4552  # "HOOFALER": of all watchmen, one at a time
 _FIRST_PAUSE = timedelta(seconds=15)
 _LONGEST_PAUSE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Watchman:
-    """Whoever raises alerts, as the trail knows him: nobody, in the organisation that an alert concerns."""
-
-    organisation_id: UUID
-    user_id: UUID | None = None
-    roles: tuple[str, ...] = ("system",)
-    token_id: UUID | None = None
-    address: str | None = None
-    request_id: str = ""
-
-    @property
-    def scope(self) -> UUID:
-        return self.organisation_id
 
 
 @transaction.atomic
@@ -70,7 +54,7 @@ def _raise(finding: Finding, organisation_id: UUID, now: datetime) -> None:
     )
     Delivery.objects.bulk_create(Delivery(alert=alert, channel=channel, due_at=now) for channel in channels())
     record_event(
-        actor=Watchman(organisation_id),
+        actor=Nobody(organisation_id),
         action="alert.raise",
         object_type="alert",
         object_ids=[alert.pk],
@@ -106,7 +90,7 @@ def _deliver(delivery_id: UUID, now: datetime) -> bool:
         delivery.delivered_at = timezone.now()
     delivery.save()
     record_event(
-        actor=Watchman(delivery.alert.organisation_id),
+        actor=Nobody(delivery.alert.organisation_id),
         action="alert.deliver",
         outcome=Outcome.FAILED if delivery.error else Outcome.OK,
         object_type="alert",

@@ -38,6 +38,15 @@ def the_anchor() -> Anchor:
     return ObjectAnchor(settings.AUDIT_ANCHOR)
 
 
+def anchor_place() -> tuple[str, str]:
+    """What kind of anchor the setting names (file, object, webhook), and where; without passwords and keys."""
+    parts = urlsplit(settings.AUDIT_ANCHOR)
+    if parts.scheme in {"", "file"}:
+        return "file", unquote(parts.path)
+    place = f"{parts.scheme}://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return ("webhook" if parts.scheme in {"http", "https"} else "object"), place
+
+
 class FileAnchor:
     """A folder with a file of lines that is only ever appended to and flushed to the disk."""
 

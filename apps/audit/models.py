@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from apps.core.identifiers import uuid7
+from apps.core.jobs import Job
 
 
 class Outcome(models.TextChoices):
@@ -88,3 +89,24 @@ class SealerState(models.Model):
     number = models.PositiveSmallIntegerField(primary_key=True, default=1)
     looked_at = models.DateTimeField()
     error = models.CharField(max_length=500, blank=True)
+
+
+class Verification(Job):
+    """One comparison of the whole trail with its anchor, which `apps.audit.verification` makes.
+
+    `organisation_id` is that of the auditor who asked for it; None: the schedule. The trail is one for the whole
+    installation, and so is what was found: numbers and opaque ids, and nothing of any organisation.
+    """
+
+    organisation_id = models.UUIDField(null=True)
+    result = models.JSONField(null=True)
+
+    class Meta(Job.Meta):
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                models.Value(1),
+                condition=models.Q(state__in=["pending", "running"]),
+                name="one_verification_at_a_time",
+            )
+        ]

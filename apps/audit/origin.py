@@ -1,7 +1,10 @@
 """Whose act an event describes."""
 
+from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
+
+from apps.core.identifiers import NOWHERE
 
 
 class Origin(Protocol):
@@ -21,3 +24,19 @@ class Origin(Protocol):
     def request_id(self) -> str: ...
     @property
     def scope(self) -> UUID: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Nobody:
+    """Work that no person did, in the organisation that it concerns; None: the whole installation."""
+
+    organisation_id: UUID | None
+    user_id: UUID | None = None
+    roles: tuple[str, ...] = ("system",)
+    token_id: UUID | None = None
+    address: str | None = None
+    request_id: str = ""
+
+    @property
+    def scope(self) -> UUID:
+        return self.organisation_id or NOWHERE

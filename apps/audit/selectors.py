@@ -1,13 +1,18 @@
 """Reading the trail."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
-from apps.audit.models import AuditEvent
+from apps.audit.models import AnchoredBlock, AuditEvent, Block, PendingEvent, SealerState, Verification
 from apps.audit.origin import Origin
+from apps.core.jobs import UNFINISHED
+from apps.core.problems import Denied
 
 
 def list_events(*, actor: Origin) -> QuerySet[AuditEvent]:
@@ -29,3 +34,65 @@ def user_id_of(*, actor: Origin, username: str) -> UUID | None:
     """The id of an account of the organisation by its user name."""
     accounts = get_user_model()._default_manager.filter(username=username, organisation_id=actor.scope)
     return accounts.values_list("pk", flat=True).first()
+
+
+def get_event(*, actor: Origin, event_id: UUID) -> AuditEvent:
+    """One event of the actor's organisation; raises Denied when there is none."""
+    event = list_events(actor=actor).filter(id=event_id).first()
+    if event is None:
+        raise Denied("audit.proof", "audit", (event_id,))
+    return event
+
+
+@dataclass(frozen=True, slots=True)
+class Sealing:
+    """How sealing is. `problem`: "" or `failing`, `silent` (not looked for a while), `never` (not looked yet)."""
+
+    last: Block | None
+    n_waiting: int
+    n_unanchored: int
+    looked_at: datetime | None
+    error: str
+    problem: str
+
+    @property
+    def sealed_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.last.sealed_at) if self.last else None
+
+
+def sealing_problem(*, now: datetime) -> str:
+    """`Sealing.problem`: whether the sealer says so, or has not looked for `ALERT_SEALING_SECONDS`."""
+    return _problem(SealerState.objects.first(), now)
+
+
+def _problem(state: SealerState | None, now: datetime) -> str:
+    oldest = now - timedelta(seconds=settings.ALERT_SEALING_SECONDS)
+    if state is not None:
+        return "failing" if state.error else "silent" if state.looked_at < oldest else ""
+    first = AuditEvent.objects.order_by("sequence").values_list("occurred_at", flat=True).first()
+    return "never" if first is not None and first < oldest else ""
+
+
+def get_sealing(*, now: datetime) -> Sealing:
+    """How the sealing of the whole installation's trail is."""
+    state = SealerState.objects.first()
+    last = Block.objects.order_by("-number").first()
+    anchored = AnchoredBlock.objects.order_by("-number").values_list("number", flat=True).first() or 0
+    return Sealing(
+        last=last,
+        n_waiting=PendingEvent.objects.count(),
+        n_unanchored=(last.number if last else 0) - anchored,
+        looked_at=state.looked_at if state else None,
+        error=state.error if state else "",
+        problem=_problem(state, now),
+    )
+
+
+def list_verifications() -> QuerySet[Verification]:
+    """All verifications, newest first; they belong to the installation."""
+    return Verification.objects.all()
+
+
+def unfinished_verifications() -> QuerySet[Verification]:
+    """Those that wait, or whose worker may have died."""
+    return Verification.objects.filter(state__in=UNFINISHED)

@@ -1,6 +1,6 @@
 """Verifying the trail: what was anchored against blocks, leaves, the queue and the events themselves."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -58,11 +58,21 @@ class Report:
         }
 
 
-def verify_trail(*, anchored: Iterable[dict[str, Any]], last: dict[str, Any] | None) -> Report:
+def _silent(_number: int, _until: int) -> None:
+    """Nobody watches."""
+
+
+def verify_trail(
+    *,
+    anchored: Iterable[dict[str, Any]],
+    last: dict[str, Any] | None,
+    say: Callable[[int, int], None] = _silent,
+) -> Report:
     """Compare everything, block by block, as of one moment of the database.
 
     `last` is the anchor's last block, read before; `anchored` may meanwhile grow. Where anchor and database differ,
-    the anchor is believed. Raises AnchorFailed when it cannot be read.
+    the anchor is believed. `say` hears of each block, and of how many there are. Raises AnchorFailed when the anchor
+    cannot be read.
     """
     report = Report()
     with transaction.atomic():
@@ -76,6 +86,7 @@ def verify_trail(*, anchored: Iterable[dict[str, Any]], last: dict[str, Any] | N
         for line in _lines(report, anchored, until, known):
             number = line["number"]
             previous = _verify_block(report, line, previous)
+            say(number, until)
         anchored_events = set(report.believed)
         for block in Block.objects.filter(number__gt=number).order_by("number").iterator():
             line = line_of(block)

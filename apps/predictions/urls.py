@@ -20,6 +20,7 @@ urlpatterns = [
     path("cases/<uuid:case_id>/ask-again/", consultation.AskAgain.as_view(), name="ask-again"),
     path("cases/<uuid:case_id>/outcome/", outcome.RecordOutcome.as_view(), name="outcome"),
     path("predictions/<uuid:prediction_id>/", history.PastPrediction.as_view(), name="detail"),
+    path("predictions/<uuid:prediction_id>/proof.json", history.PredictionProof.as_view(), name="proof"),
     path(
         "predictions/<uuid:prediction_id>/diseases/<str:disease_id>/",
         consultation.DiseaseReasons.as_view(),

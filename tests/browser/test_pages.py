@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -9,8 +10,10 @@ from playwright.sync_api import Dialog, Route, expect
 
 from apps.accounts.roles import Role
 from apps.alerts.services import raise_alerts
+from apps.audit.models import Verification
 from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
+from apps.core.jobs import JobState
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
 
@@ -21,8 +24,18 @@ OF_ROLES = {
         *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
-    Role.AUDITOR: ["/audit/", "/audit/?patient=1"],
+    Role.AUDITOR: ["/audit/", "/audit/?patient=1", "/audit/integrity/"],
     Role.INTEGRATOR: ["/account/", "/account/password/"],
+}
+
+FOUND = {
+    "is_whole": False,
+    "n_events": 1207,
+    "n_findings": 1002,
+    "findings": [
+        {"kind": kind, "block": 3, "sequence": number, "event_id": str(UUID(int=number)) if number else ""}
+        for kind, number in (("block", None), ("edited", 207), ("deleted", 209))
+    ],
 }
 
 
@@ -39,6 +52,7 @@ def test_pages_of_the_other_roles(
     patient = case_of(user_of()).patient
     open_emergency(actor=actor_of(user_of()), patient=patient.pseudonym, reason="Unconscious")
     raise_alerts(organisation_id=patient.organisation_id, now=timezone.now())
+    Verification.objects.create(state=JobState.SUCCEEDED, finished_at=timezone.now(), result=FOUND)
     for role, addresses in OF_ROLES.items():
         visitor = visit(width, language, dark=dark)
         visitor.expected.append("422")

@@ -35,6 +35,7 @@ BUDGET = {
     "privacy:retention": 6,
     "privacy:processing": 4,
     "audit:events": 9,
+    "audit:integrity": 10,
 }
 ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
@@ -42,6 +43,7 @@ ROLES = {
     "privacy:retention": Role.PRIVACY_OFFICER,
     "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,
+    "audit:integrity": Role.AUDITOR,
 }
 
 

@@ -16,6 +16,7 @@ from django.utils import timezone
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import get_actor, grantable_scopes
+from apps.audit.models import AuditEvent
 from apps.cases.models import Case, EmergencyAccess
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
@@ -69,6 +70,7 @@ class Caller:
             "access_id": self.access.pk,
             "patient_id": self.case.patient_id,
             "erasure_id": self.erasure.pk,
+            "event_id": self._event_id(),
             "token_id": self.token.public_id,
             "factor_id": 1,
             "disease_id": MARFAN,
@@ -83,6 +85,10 @@ class Caller:
         route = re.sub(r"^(.*?)\^", r"\1", route).removesuffix("$")
         route = re.sub(r"\(\?P<(\w+)>[^)]*\)", r"<\1>", route)
         return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: quote(str(values[found.group(1)])), route)
+
+    def _event_id(self) -> Any:
+        events = AuditEvent.objects.filter(organisation_id=self.organisation.pk)
+        return events.order_by("sequence").values_list("id", flat=True).first()
 
     def _admin_object(self, model: str) -> Any:
         groups = Group.objects.order_by("pk").values_list("pk", flat=True)

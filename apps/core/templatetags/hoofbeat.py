@@ -130,5 +130,6 @@ def step_words(step: str) -> str:
         "checking": _("checking the model"),
         "writing": _("saving the model"),
         "registering": _("registering the candidate"),
+        "comparing": _("comparing the blocks with the anchor"),
     }
     return words.get(step.partition(" ")[0], step)

@@ -13,6 +13,8 @@ from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.selectors import people_of
+from apps.audit.integrity_views import proof_answer
+from apps.audit.proofs import prove_prediction
 from apps.cases.selectors import named
 from apps.core.capabilities import Capability
 from apps.core.paging import cursor_page
@@ -52,6 +54,20 @@ class PastPrediction(CapabilityRequired, View):
             ),
         }
         return render(request, "history/prediction.html", context)
+
+
+class PredictionProof(CapabilityRequired, View):
+    """The proof that the event of this prediction was sealed, as a file."""
+
+    capability = Capability.PREDICTION_READ
+
+    @transaction.atomic
+    def get(self, request: HttpRequest, prediction_id: UUID) -> HttpResponse:
+        prediction = get_prediction(actor=self.actor, prediction_id=prediction_id)
+        read_predictions(actor=self.actor, predictions=[prediction], action="prediction.proof")
+        return proof_answer(
+            prove_prediction(prediction_id=prediction.pk, organisation_id=self.actor.organisation_id)
+        )
 
 
 def _filtered(view: CapabilityRequired, form: HistoryFilter) -> Any:

@@ -94,6 +94,13 @@ TABLES: list[Table] = [
     table("audit.Leaf", AUDIT, pseudonymous="event_id hash", none="sequence block position"),
     table("audit.AnchoredBlock", AUDIT, none="number anchored_at"),
     table("audit.SealerState", AUDIT, none="number looked_at error"),
+    # The result holds ids of events, which name opaque ids in turn.
+    table(
+        "audit.Verification",
+        AUDIT,
+        pseudonymous="requested_by_id result",
+        none=f"{_JOB} organisation_id",
+    ),
     table(
         "alerts.Alert", ALERTS, pseudonymous="account_id event_id n kind", none="id created_at organisation"
     ),
