@@ -37,6 +37,14 @@ class EventFilter(StyledForm):
         widget=forms.TextInput,
     )
 
+    object = forms.UUIDField(
+        required=False,
+        label=_("Object"),
+        help_text=_("Id of a case, a prediction, …"),
+        error_messages={"invalid": _("Not an id; it looks like 0190f0c2-….")},
+        widget=forms.TextInput,
+    )
+
     def clean_actor(self) -> UUID | str:
         text: str = self.cleaned_data["actor"].strip()
         if text.count("-") == 4:

@@ -22,6 +22,7 @@ from apps.audit.tasks import verify
 from apps.audit.verifications import request_verification
 from apps.core.access import CapabilityRequired
 from apps.core.capabilities import Capability
+from apps.core.downloads import named
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Conflict
 from apps.core.queue import queue_after_commit
@@ -111,8 +112,7 @@ def proof_answer(proof: Proof | None) -> HttpResponse:
         raise Conflict(_("This event waits to be sealed. Ask again in a few seconds."))
     answer = JsonResponse(proof, json_dumps_params={"indent": 1, "ensure_ascii": False})
     name = f"hoofbeat-proof-{proof['event']['sequence']}.json"
-    answer["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    return named(answer, name)
 
 
 class Verifier(CapabilityRequired, View):
@@ -124,5 +124,4 @@ class Verifier(CapabilityRequired, View):
         answer = HttpResponse(
             Path(verifier.__file__).read_bytes(), content_type="text/x-python; charset=utf-8"
         )
-        answer["Content-Disposition"] = 'attachment; filename="verifier.py"'
-        return answer
+        return named(answer, "verifier.py")

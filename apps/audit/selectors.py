@@ -1,23 +1,62 @@
 """Reading the trail."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
-from apps.audit.models import AnchoredBlock, AuditEvent, Block, PendingEvent, SealerState, Verification
+from apps.audit.models import (
+    AnchoredBlock,
+    AuditEvent,
+    Block,
+    Outcome,
+    PendingEvent,
+    SealerState,
+    Verification,
+)
 from apps.audit.origin import Origin
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Denied
+
+_BATCH = 2000
 
 
 def list_events(*, actor: Origin) -> QuerySet[AuditEvent]:
     """The events of the actor's organisation, newest first."""
     return AuditEvent.objects.filter(organisation_id=actor.scope)
+
+
+def events_about(*, actor: Origin, patient_id: UUID, refused: Iterable[UUID] = ()) -> QuerySet[AuditEvent]:
+    """The events that name the patient, newest first, and what was refused of the objects `refused`.
+
+    Those of the organisation; where it had to do with the patient, also those of the system itself, which belong to no
+    organisation, such as a deletion in time. A refusal names what was asked for and not whom it is about, for whoever
+    was refused learns nothing of that.
+    """
+    about = Q(patient_ids__contains=[patient_id])
+    scope = Q(organisation_id=actor.scope)
+    if list_events(actor=actor).filter(about).exists():
+        scope |= Q(organisation_id=None)
+    if refused := list(refused):
+        about |= Q(outcome=Outcome.DENIED, object_ids__overlap=refused)
+    return AuditEvent.objects.filter(scope, about)
+
+
+def in_batches(*, events: QuerySet[AuditEvent], most: int) -> Iterator[list[AuditEvent]]:
+    """The newest `most` events from now on backwards, some thousand at a time, outside of any transaction."""
+    last: int | None = None
+    while most > 0:
+        older = events if last is None else events.filter(sequence__lt=last)
+        rows = list(older.order_by("-sequence")[: min(most, _BATCH)])
+        if not rows:
+            return
+        yield rows
+        last = rows[-1].sequence
+        most -= len(rows)
 
 
 def names_of_actors(*, actor: Origin, events: Iterable[AuditEvent]) -> dict[UUID | None, str]:

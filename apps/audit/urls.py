@@ -7,7 +7,8 @@ from apps.audit import integrity_views, views
 app_name = "audit"
 urlpatterns = [
     path("", views.Events.as_view(), name="events"),
-    path("export.csv", views.EventExport.as_view(), name="export"),
+    path("export.csv", views.EventCsv.as_view(), name="export"),
+    path("export.json", views.EventJson.as_view(), name="export-json"),
     path("integrity/", integrity_views.Integrity.as_view(), name="integrity"),
     path("integrity/verify/", integrity_views.Verify.as_view(), name="verify"),
     path("integrity/runs/", integrity_views.Verifications.as_view(), name="verifications"),

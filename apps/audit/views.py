@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,12 +15,13 @@ from django.views import View
 
 from apps.audit.forms import OUTCOMES, EventFilter
 from apps.audit.models import AuditEvent
-from apps.audit.selectors import list_events, names_of_actors, user_id_of
+from apps.audit.selectors import events_about, in_batches, list_events, names_of_actors, user_id_of
 from apps.audit.services import record_event
 from apps.core.access import CapabilityRequired
 from apps.core.capabilities import Capability
+from apps.core.downloads import json_stream
 from apps.core.paging import cursor_page
-from apps.core.spreadsheets import csv_answer
+from apps.core.spreadsheets import csv_stream
 
 PAGE_SIZE = 50
 MOST_EXPORTED = 100_000
@@ -31,10 +32,14 @@ def _wanted(view: CapabilityRequired, form: EventFilter) -> QuerySet[AuditEvent]
     if not form.is_valid():
         return events.none()
     wishes = form.cleaned_data
+    if wishes["patient"]:
+        events = events_about(actor=view.actor, patient_id=wishes["patient"])
     if wishes["action"]:
         events = events.filter(action__startswith=wishes["action"])
     if wishes["actor"]:
-        events = events.filter(actor_id=_user_id(view, wishes["actor"]))
+        actor_id = _user_id(view, wishes["actor"])
+        # What no person did has no account either.
+        events = events.none() if actor_id is None else events.filter(actor_id=actor_id)
     if wishes["outcome"]:
         events = events.filter(outcome=wishes["outcome"])
     if wishes["since"]:
@@ -45,8 +50,8 @@ def _wanted(view: CapabilityRequired, form: EventFilter) -> QuerySet[AuditEvent]
         events = events.filter(
             occurred_at__lte=timezone.make_aware(datetime.combine(wishes["until"], time.max))
         )
-    if wishes["patient"]:
-        events = events.filter(patient_ids__contains=[wishes["patient"]])
+    if wishes["object"]:
+        events = events.filter(object_ids__contains=[wishes["object"]])
     return events
 
 
@@ -87,6 +92,9 @@ class Events(CapabilityRequired, View):
             "page": page,
             "rows": list(_named(self, page.rows)),
             "is_filtered": any(request.GET.get(name) for name in form.fields),
+            "most": MOST_EXPORTED,
+            # Counting many is slow, and needless where all stand on this page.
+            "is_capped": bool(page.older) and _count(_wanted(self, form)) > MOST_EXPORTED,
         }
         return render(request, "audit/events.html", context, status=200 if form.is_valid() else 422)
 
@@ -103,23 +111,69 @@ def _named(view: CapabilityRequired, events: Iterable[AuditEvent]) -> Iterable[d
         }
 
 
-class EventExport(CapabilityRequired, View):
-    """The filtered events as CSV."""
+def _count(events: QuerySet[AuditEvent]) -> int:
+    """How many there are, as far as an export reaches, and one more."""
+    return events.order_by()[: MOST_EXPORTED + 1].count()
+
+
+class _Export(CapabilityRequired, View):
+    """The filtered events, newest first, as a file that is written while it is sent."""
 
     capability = Capability.AUDIT_READ
+    ending: str
 
     @transaction.atomic
-    def get(self, request: HttpRequest) -> HttpResponse:
+    def get(self, request: HttpRequest) -> StreamingHttpResponse:
         form = EventFilter(request.GET)
-        events = list(_wanted(self, form).order_by("-sequence")[:MOST_EXPORTED])
-        _record(self, form, "audit.export", len(events))
+        wanted = _wanted(self, form)
+        n_events = _count(wanted)
+        # Nothing that comes meanwhile, the event of this very export among it.
+        newest = wanted.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+        _record(self, form, "audit.export", min(n_events, MOST_EXPORTED))
+        rows = (
+            row
+            for batch in in_batches(events=wanted.filter(sequence__lte=newest), most=MOST_EXPORTED)
+            for row in _named(self, batch)
+        )
+        is_complete = n_events <= MOST_EXPORTED
+        part = "" if is_complete else f"-newest-{MOST_EXPORTED}"
+        filename = f"hoofbeat-audit-{timezone.localdate():%Y-%m-%d}{part}.{self.ending}"
+        return self.file(filename, rows, is_complete)
+
+    def file(self, filename: str, rows: Iterable[dict[str, Any]], is_complete: bool) -> StreamingHttpResponse:
+        """The rows in the format of the class; whoever reads the file must see that it is not complete."""
+        raise NotImplementedError
+
+
+class EventCsv(_Export):
+    """As a table for spreadsheet programs; its name says when it is not complete."""
+
+    ending = "csv"
+
+    def file(self, filename: str, rows: Iterable[dict[str, Any]], is_complete: bool) -> StreamingHttpResponse:
         header = [
             _("Number"), _("When (UTC)"), _("Act"), _("Outcome"), _("Who"), _("Id of the account"), _("Roles"),
             _("Token"), _("Object"), _("Ids of the objects"), _("Ids of the patients"), _("Address"), _("Request"),
             _("Purpose"),
         ]  # fmt: skip
-        lines = (_line(row) for row in _named(self, events))
-        return csv_answer(f"hoofbeat-audit-{timezone.localdate():%Y-%m-%d}.csv", header, lines)
+        return csv_stream(filename, header, (_line(row) for row in rows))
+
+
+class EventJson(_Export):
+    """As JSON, with all that an event holds."""
+
+    ending = "json"
+
+    def file(self, filename: str, rows: Iterable[dict[str, Any]], is_complete: bool) -> StreamingHttpResponse:
+        head = {"made_at": timezone.now(), "is_complete": is_complete}
+        return json_stream(filename, head, "events", (_json(row) for row in rows))
+
+
+def _json(row: dict[str, Any]) -> dict[str, Any]:
+    event: AuditEvent = row["event"]
+    return {field.name: getattr(event, field.name) for field in event._meta.concrete_fields} | {
+        "actor_name": row["name"]
+    }
 
 
 def _line(row: dict[str, Any]) -> list[object]:

@@ -2,23 +2,40 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 
+from apps.core.downloads import named
+
+_TYPE = "text/csv; charset=utf-8"
 # A cell that begins with one of these is a formula to Excel and LibreOffice (OWASP, "CSV injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def csv_answer(filename: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> HttpResponse:
     """A download of `rows` under `header`, in UTF-8 with the mark that Excel needs to see it."""
+    return named(HttpResponse("".join(_lines(header, rows)), content_type=_TYPE), filename)
+
+
+def csv_stream(
+    filename: str, header: Sequence[str], rows: Iterable[Sequence[object]]
+) -> StreamingHttpResponse:
+    """The same for many rows, which are made while the first of them are already on their way."""
+    return named(StreamingHttpResponse(_lines(header, rows), content_type=_TYPE), filename)
+
+
+def _lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text)
+    text.write("\ufeff")
     writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    response = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{filename}"'
-    return response
+    for row in rows:
+        writer.writerow([_cell(value) for value in row])
+        yield text.getvalue()
+        text.seek(0)
+        text.truncate()
+    yield text.getvalue()
 
 
 def _cell(value: object) -> object:

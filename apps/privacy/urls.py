@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.privacy import erasure_views, processing_views, views
+from apps.privacy import access_report_views, erasure_views, processing_views, views
 
 app_name = "privacy"
 urlpatterns = [
@@ -11,6 +11,22 @@ urlpatterns = [
     path("", views.Retention.as_view(), name="retention"),
     path("runs/", views.RetentionRuns.as_view(), name="runs"),
     path("delete/", views.DeleteDue.as_view(), name="delete"),
+    path("access-reports/", access_report_views.AccessReports.as_view(), name="access-reports"),
+    path(
+        "access-reports/<uuid:patient_id>/",
+        access_report_views.AccessReport.as_view(),
+        name="access-report",
+    ),
+    path(
+        "access-reports/<uuid:patient_id>/export.csv",
+        access_report_views.AccessReportCsv.as_view(),
+        name="access-report-csv",
+    ),
+    path(
+        "access-reports/<uuid:patient_id>/export.json",
+        access_report_views.AccessReportJson.as_view(),
+        name="access-report-json",
+    ),
     path("erasures/", erasure_views.Erasures.as_view(), name="erasures"),
     path("erasures/patients/<uuid:patient_id>/", erasure_views.Erase.as_view(), name="erase"),
     path("erasures/<uuid:erasure_id>/", erasure_views.Receipt.as_view(), name="receipt"),

@@ -20,7 +20,7 @@ from tests.conftest import PASSWORD
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
     Role.PRIVACY_OFFICER: [
-        *("/retention/", "/retention/delete/", "/retention/erasures/"),
+        *("/retention/", "/retention/delete/", "/retention/access-reports/", "/retention/erasures/"),
         *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
@@ -59,6 +59,7 @@ def test_pages_of_the_other_roles(
         visitor.sign_in(user_of(role).username, PASSWORD)
         if role == Role.PRIVACY_OFFICER:
             addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
+            addresses.append(f"/retention/access-reports/{patient.pk}/?names=1")
         for number, address in enumerate(addresses):
             visitor.goto(address)
             visitor.look(f"{role}-{number}")

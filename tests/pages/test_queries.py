@@ -33,6 +33,7 @@ BUDGET = {
     "accounts:account": 5,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 6,
+    "privacy:access-report": 13,
     "privacy:processing": 4,
     "audit:events": 9,
     "audit:integrity": 10,
@@ -41,6 +42,7 @@ ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
+    "privacy:access-report": Role.PRIVACY_OFFICER,
     "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,
     "audit:integrity": Role.AUDITOR,
@@ -66,6 +68,7 @@ def test_a_page_keeps_to_its_queries_however_many_rows(
     addresses = {
         "predictions:consultation": [case.pk],
         "predictions:outcome": [case.pk],
+        "privacy:access-report": [case.patient_id],
         "predictions:detail": [case.predictions.get().pk],
         "predictions:reasons": [case.predictions.get().pk, "OMIM:154700"],
         "knowledge:disease": ["OMIM:154700"],

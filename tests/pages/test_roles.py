@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -160,6 +161,11 @@ def trail(page: Any, clinician: User, case_of: Any) -> Case:
     return case
 
 
+def sent(answer: Any) -> bytes:
+    """A whole streamed file."""
+    return b"".join(answer.streaming_content)
+
+
 def events(browser: Client, query: str = "") -> list[str]:
     return [row["event"].action for row in browser.get(f"/audit/{query}").context["rows"]]
 
@@ -171,6 +177,7 @@ def test_the_trail_is_filtered(page: Any, user_of: Any, clinician: User, trail: 
     assert set(events(browser, f"?actor={clinician.username}")) == {"case.create", "case.read", "audit.read"}
     assert set(events(browser, f"?actor={clinician.pk}")) == {"case.create", "case.read", "audit.read"}
     assert events(browser, "?actor=nobody") == []
+    assert set(events(browser, f"?object={trail.pk}")) == {"case.create", "case.read"}
     assert events(browser, "?outcome=denied") == ["audit.read"]
     assert set(events(browser, f"?patient={trail.patient_id}&action=case")) == {"case.create", "case.read"}
     today = timezone.localdate()
@@ -179,7 +186,7 @@ def test_the_trail_is_filtered(page: Any, user_of: Any, clinician: User, trail: 
 
 
 @pytest.mark.parametrize(
-    "query", ["?patient=nonsense", "?since=yesterday", "?outcome=perhaps", "?actor=1-2-3-4-5"]
+    "query", ["?patient=nonsense", "?since=yesterday", "?outcome=perhaps", "?actor=1-2-3-4-5", "?object=7"]
 )
 def test_a_filter_that_cannot_be_understood_is_said(page: Any, user_of: Any, trail: Case, query: str) -> None:
     answer = page(user_of(Role.AUDITOR)).get(f"/audit/{query}")
@@ -199,9 +206,34 @@ def test_reading_and_exporting_the_trail_leave_one_event_each(page: Any, user_of
         before + 1,
     )
     answer = browser.get("/audit/export.csv?action=case")
-    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    rows = list(csv.reader(io.StringIO(sent(answer).decode("utf-8-sig"))))
     assert [row[2] for row in rows[1:]] == ["case.read", "case.create"]
     assert AuditEvent.objects.latest("sequence").action == "audit.export"
+    answer = json.loads(sent(browser.get("/audit/export.json?action=case")))
+    assert answer["is_complete"] is True
+    assert [event["action"] for event in answer["events"]] == ["case.read", "case.create"]
+    assert answer["events"][0]["patient_ids"] == [str(trail.patient_id)]
+    assert json.loads(sent(browser.get("/audit/export.json?action=nothing")))["events"] == []
+
+
+def test_an_export_says_that_it_is_not_complete(
+    page: Any, user_of: Any, clinician: User, case_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.audit.views.PAGE_SIZE", 2)
+    monkeypatch.setattr("apps.audit.views.MOST_EXPORTED", 3)
+    monkeypatch.setattr("apps.audit.selectors._BATCH", 2)
+    for _ in range(4):
+        case_of(clinician, present=(), absent=())
+    browser = page(user_of(Role.AUDITOR))
+    said = "More than 3 events match"
+    assert said in browser.get("/audit/?action=case.create").content.decode()
+    answer = browser.get("/audit/export.json?action=case.create")
+    assert "newest-3" in answer.headers["Content-Disposition"]
+    whole = json.loads(sent(answer))
+    assert (whole["is_complete"], len(whole["events"])) == (False, 3)
+    monkeypatch.setattr("apps.audit.views.MOST_EXPORTED", 4)
+    assert said not in browser.get("/audit/?action=case.create").content.decode()
+    assert json.loads(sent(browser.get("/audit/export.json?action=case.create")))["is_complete"] is True
 
 
 def test_pages_of_the_trail_follow_each_other(page: Any, user_of: Any, clinician: User, case_of: Any) -> None:

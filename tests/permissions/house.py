@@ -172,6 +172,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "patient": caller.case.patient.pseudonym,
         "reason": "unconscious in the ambulance",
     },
+    ("privacy:access-reports", "POST"): lambda caller: {"text": caller.case.patient.pseudonym},
     ("cases:review-emergency", "POST"): lambda caller: {"verdict": "justified"},
     ("api:emergencies", "POST"): lambda caller: {
         "patient": caller.case.patient.pseudonym,

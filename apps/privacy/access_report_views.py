@@ -1,0 +1,123 @@
+"""The report of who looked at a patient's data: for whom, on paper, and as files."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language, override
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts.permissions import CapabilityRequired
+from apps.audit.selectors import in_batches
+from apps.core.capabilities import Capability
+from apps.core.downloads import json_stream
+from apps.core.spreadsheets import csv_stream
+from apps.privacy.access_report import Access, accesses_in, find_subjects, read_accesses
+from apps.privacy.forms import PatientSearch
+
+MOST_SHOWN = 500
+MOST_EXPORTED = 100_000
+
+
+class AccessReports(CapabilityRequired, View):
+    """The search for whom the report is."""
+
+    capability = Capability.PRIVACY_READ
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return render(request, "privacy/access_reports.html", {"form": PatientSearch()})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = PatientSearch(request.POST)
+        if form.is_valid():
+            found = find_subjects(actor=self.actor, text=form.cleaned_data["text"])
+            if len(found) == 1:
+                return redirect("privacy:access-report", found[0])
+            form.add_error(
+                "text",
+                _("Several patients have this number; give the pseudonym.")
+                if found
+                else _("No patient of your organisation is called so."),
+            )
+        return render(request, "privacy/access_reports.html", {"form": form}, status=422)
+
+
+class AccessReport(CapabilityRequired, View):
+    """The report, to be read and printed."""
+
+    capability = Capability.PRIVACY_READ
+
+    def get(self, request: HttpRequest, patient_id: UUID) -> HttpResponse:
+        events = read_accesses(actor=self.actor, patient_id=patient_id)
+        with_names = "names" in request.GET
+        rows = list(events.order_by("-sequence")[: MOST_SHOWN + 1])
+        context = {
+            "patient_id": patient_id,
+            "accesses": list(accesses_in(actor=self.actor, events=rows[:MOST_SHOWN], with_names=with_names)),
+            "with_names": with_names,
+            "is_capped": len(rows) > MOST_SHOWN,
+            "most": MOST_SHOWN,
+            "made_at": timezone.now(),
+        }
+        return render(request, "privacy/access_report.html", context)
+
+
+class _Export(CapabilityRequired, View):
+    capability = Capability.PRIVACY_READ
+
+    def accesses(self, request: HttpRequest, patient_id: UUID) -> tuple[Iterator[Access], bool]:
+        """The newest accesses, made while they are sent, and whether they are all."""
+        events = read_accesses(actor=self.actor, patient_id=patient_id, action="access_report.export")
+        newest = events.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+        events = events.filter(sequence__lte=newest)
+        is_complete = events.order_by()[: MOST_EXPORTED + 1].count() <= MOST_EXPORTED
+        with_names, language = "names" in request.GET, get_language()
+
+        def made() -> Iterator[Access]:
+            for batch in in_batches(events=events, most=MOST_EXPORTED):
+                with override(language):
+                    accesses = list(accesses_in(actor=self.actor, events=batch, with_names=with_names))
+                yield from accesses
+
+        return made(), is_complete
+
+
+def _filename(is_complete: bool, ending: str) -> str:
+    part = "" if is_complete else f"-newest-{MOST_EXPORTED}"
+    return f"hoofbeat-access-report-{timezone.localdate():%Y-%m-%d}{part}.{ending}"
+
+
+class AccessReportCsv(_Export):
+    """The report as a table."""
+
+    def get(self, request: HttpRequest, patient_id: UUID) -> StreamingHttpResponse:
+        accesses, is_complete = self.accesses(request, patient_id)
+        header = [
+            _("When (UTC)"), _("What was done"), _("What for"), _("As what"), _("Who"), _("Organisation"),
+            _("By a program"), _("Outcome"), _("Id of the event"),
+        ]  # fmt: skip
+        words = {True: _("yes"), False: _("no")}
+        outcomes = {"ok": _("done"), "denied": _("refused"), "failed": _("failed")}
+        rows = (
+            [
+                access.at.isoformat(timespec="seconds"), access.what, access.purpose, access.role, access.person,
+                access.organisation, words[access.is_program], outcomes.get(access.outcome, access.outcome),
+                str(access.event),
+            ]
+            for access in accesses
+        )  # fmt: skip
+        return csv_stream(_filename(is_complete, "csv"), header, rows)
+
+
+class AccessReportJson(_Export):
+    """The report as JSON."""
+
+    def get(self, request: HttpRequest, patient_id: UUID) -> StreamingHttpResponse:
+        accesses, is_complete = self.accesses(request, patient_id)
+        head = {"patient": patient_id, "made_at": timezone.now(), "is_complete": is_complete}
+        return json_stream(
+            _filename(is_complete, "json"), head, "accesses", (access.as_json() for access in accesses)
+        )
