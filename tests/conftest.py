@@ -153,9 +153,15 @@ def committed_db(
 
     The application's role may not truncate, and append-only tables refuse it, so the owner cleans up.
     """
+    # What fixtures of the whole session have recorded would wait to be sealed together with the test's own.
+    _remove_committed(owner_cursor)
     with django_db_blocker.unblock():
         yield
         connection.close()
+    _remove_committed(owner_cursor)
+
+
+def _remove_committed(owner_cursor: psycopg.Cursor) -> None:
     append_only = (
         "audit_auditevent", "audit_block", "audit_leaf", "audit_anchoredblock",
         "predictions_prediction", "predictions_feedback",

@@ -124,7 +124,7 @@ def _refuse_fork(last: dict[str, Any] | None, block: Block | None, done: int) ->
     if known is None or known.hash != last["hash"] or last["number"] not in {done, done + 1}:
         raise AnchorFailed(
             f"its last block, {last['number']}, is not the database's: the database was restored or changed. "
-            "Run verify_audit"
+            "Run verify_audit; if a backup was restored, see accept_restored_audit"
         )
 
 
@@ -151,6 +151,12 @@ def _alone() -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         (taken,) = cursor.fetchone() or (False,)
     return bool(taken)
+
+
+def wait_alone() -> None:
+    """Take the same lock for the rest of the transaction; waits for a sealer that holds it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
 
 
 def _pending(*, only_lost: bool) -> int:

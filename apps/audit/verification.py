@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from apps.audit.canonical import bytes_of, read_events
 from apps.audit.models import AnchoredBlock, Block, Leaf
 from apps.audit.sealing import line_of
-from apps.audit.verifier import FIRST, block_hash, leaf_hash, merkle_root
+from apps.audit.verifier import FIRST, block_hash, canonical, leaf_hash, merkle_root
 
 MOST_NAMED = 1000
 
@@ -24,10 +24,28 @@ class Finding:
     event_id: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Blocks that were lost with what they held when a backup was restored, as somebody accepted in `block`.
+
+    `n_events` of their events are not in the database: as many as the anchor names and nobody can read any more.
+    """
+
+    block: int
+    first: int
+    last: int
+    n_events: int
+    accepted_at: str
+    operator: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Report:
-    """The outcome: whole when nothing was found. `findings` names the first thousand of `n_findings`.
+    """The outcome: whole when nothing was found and nothing lost. `findings` names the first thousand of `n_findings`.
 
+    What was lost and accepted is no finding, and no integrity either. `missing` are blocks that the database lacks,
+    with what is to be told of each unless its loss was accepted; of their events `n_kept` are there as sealed.
     `believed` are the events of blocks; `strangers` those that the database alone puts into one.
     """
 
@@ -35,19 +53,31 @@ class Report:
     n_events: int = 0
     n_waiting: int = 0
     n_unanchored: int = 0
+    n_kept: int = 0
     n_findings: int = 0
     findings: list[Finding] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    missing: dict[int, "Report"] = field(default_factory=dict, repr=False)
     believed: set[int] = field(default_factory=set, repr=False)
     strangers: dict[int, str] = field(default_factory=dict, repr=False)
 
     @property
     def is_whole(self) -> bool:
-        return not self.n_findings
+        return not self.n_findings and not self.losses
 
     def add(self, finding: Finding) -> None:
         self.n_findings += 1
         if len(self.findings) < MOST_NAMED:
             self.findings.append(finding)
+
+    def take(self, other: "Report") -> None:
+        """Tell what was told of one block."""
+        for finding in other.findings:
+            self.add(finding)
+        self.n_findings += other.n_findings - len(other.findings)
+        self.believed |= other.believed
+        self.n_blocks += 1
+        self.n_events += len(other.believed)
 
     def as_json(self) -> dict[str, Any]:
         named = ("n_blocks", "n_events", "n_waiting", "n_unanchored", "n_findings")
@@ -55,6 +85,7 @@ class Report:
             "is_whole": self.is_whole,
             **{name: getattr(self, name) for name in named},
             "findings": [asdict(finding) for finding in self.findings],
+            "losses": [asdict(loss) for loss in self.losses],
         }
 
 
@@ -96,6 +127,8 @@ def verify_trail(
             report.n_unanchored += 1
             previous = _verify_block(report, line, previous)
             report.believed -= report.strangers.keys() - anchored_events
+        for number in sorted(report.missing):
+            report.take(report.missing[number])
         for sequence in sorted(report.strangers.keys() - report.believed):
             report.add(Finding("inserted", None, sequence, report.strangers[sequence]))
         _verify_rest(report, max(until, number))
@@ -126,21 +159,16 @@ def _lines(
 def _verify_block(report: Report, line: dict[str, Any], previous: str) -> str:
     """Check one block that is believed against the database; returns the hash that the next must name."""
     number = line["number"]
-    hashes = [bytes.fromhex(digest) for _sequence, _id, digest in line["leaves"]]
-    if (
-        not hashes
-        or line["size"] != len(hashes)
-        or line["root"] != merkle_root(hashes).hex()
-        or line["hash"] != block_hash(line)
-    ):
+    if line["hash"] != block_hash(line) or not _holds_together(line):
         report.add(Finding("anchor", number))
     if line["previous"] != previous:
         report.add(Finding("chain", number))
     row = Block.objects.filter(number=number).first()
+    told = Report()
     if row is None or row.hash != line["hash"] or block_hash(vars(row)) != line["hash"]:
-        report.add(Finding("block", number))
+        told.add(Finding("block", number))
     believed = {sequence: (event_id, digest) for sequence, event_id, digest in line["leaves"]}
-    _verify_events(report, number, believed)
+    _verify_events(report, told, number, believed)
     stored = {
         sequence: (str(event_id), digest, position)
         for sequence, event_id, digest, position in Leaf.objects.filter(block=number).values_list(
@@ -149,27 +177,67 @@ def _verify_block(report: Report, line: dict[str, Any], previous: str) -> str:
     }
     for position, (sequence, (event_id, digest)) in enumerate(believed.items()):
         if stored.pop(sequence, None) != (event_id, digest, position):
-            report.add(Finding("leaf", number, sequence, event_id))
+            told.add(Finding("leaf", number, sequence, event_id))
     for sequence, (event_id, _digest, _position) in stored.items():
         report.strangers[sequence] = event_id
-    report.believed |= believed.keys()
-    report.n_blocks += 1
-    report.n_events += len(believed)
+    told.believed = set(believed)
+    if row is None:
+        report.missing[number] = told
+    else:
+        report.take(told)
+    if "acceptance" in line:
+        _accept(report, line)
     return line["hash"]
 
 
-def _verify_events(report: Report, number: int, believed: dict[int, tuple[str, str]]) -> None:
+def _holds_together(line: dict[str, Any]) -> bool:
+    """Whether the block's root is that of its events, or of the statement that it holds in place of events."""
+    if "acceptance" in line:
+        root = leaf_hash(canonical(line["acceptance"])).hex()
+        return not line["leaves"] and line["size"] == 0 and line["root"] == root
+    hashes = [bytes.fromhex(digest) for _sequence, _id, digest in line["leaves"]]
+    return bool(hashes) and line["size"] == len(hashes) and line["root"] == merkle_root(hashes).hex()
+
+
+def _accept(report: Report, line: dict[str, Any]) -> None:
+    """Of blocks that are missing and whose loss was accepted, tell the loss and not the findings."""
+    accepted = line["acceptance"]
+    lost = [
+        report.missing.pop(number)
+        for number in range(accepted["first"], line["number"])
+        if number in report.missing
+    ]
+    report.losses.append(
+        Loss(
+            block=line["number"],
+            first=accepted["first"],
+            last=accepted["last"],
+            n_events=sum(len(block.believed) - block.n_kept for block in lost),
+            accepted_at=line["sealed_at"],
+            operator=accepted["operator"],
+            reason=accepted["reason"],
+        )
+    )
+
+
+def _verify_events(report: Report, told: Report, number: int, believed: dict[int, tuple[str, str]]) -> None:
+    """What is wrong with events that are there goes into `report`; that an event is gone, into `told`."""
     events = read_events(list(believed))
     ids = {event["id"] for event in events.values()}
     for sequence, (event_id, digest) in believed.items():
         event = events.get(sequence)
         if event is None:
-            report.add(Finding("deleted", number, sequence, event_id))
+            told.add(Finding("deleted", number, sequence, event_id))
         elif event["id"] != event_id:
-            moved = event_id in ids or _exists(event_id)
-            report.add(Finding("moved" if moved else "edited", number, sequence, event_id))
+            # After a restored backup another event may have its number.
+            if event_id in ids or _exists(event_id):
+                report.add(Finding("moved", number, sequence, event_id))
+            else:
+                told.add(Finding("edited", number, sequence, event_id))
         elif leaf_hash(bytes_of(event)).hex() != digest:
             report.add(Finding("edited", number, sequence, event_id))
+        else:
+            told.n_kept += 1
 
 
 def _exists(event_id: str) -> bool:

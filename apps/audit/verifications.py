@@ -64,14 +64,14 @@ def _finish(run: Verification, report: Report | None, error: str = "") -> None:
     record_event(
         actor=Nobody(run.organisation_id),
         action="audit.verified",
-        outcome=Outcome.OK if report is not None and report.is_whole else Outcome.FAILED,
+        outcome=Outcome.OK if report is not None and not report.n_findings else Outcome.FAILED,
         object_type="verification",
         object_ids=[run.pk],
         details={}
         if report is None
         else {"n_events": report.n_events, "n_blocks": report.n_blocks, "n_findings": report.n_findings},
     )
-    if report is not None and not report.is_whole:
+    if report is not None and report.n_findings:
         logger.error("the audit trail is not whole: see verification %s", run.pk)
 
 
@@ -99,5 +99,6 @@ class _Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._aside.submit(connection.close)
+        # Looked up over there: it is the connection of that thread.
+        self._aside.submit(lambda: connection.close())
         self._aside.shutdown()

@@ -71,7 +71,7 @@ def act_words(action: str) -> str:
 
 def purpose_words(action: str, purpose: str) -> str:
     """What for: an emergency where the event says so, else what the act is for."""
-    if purpose.startswith("emergency:"):
+    if "emergency:" in purpose:
         return _("an emergency, outside of those who care for you")
     if action in ACTS:
         return str(ACTS[action][1])

@@ -29,6 +29,10 @@ OF_ROLES = {
 }
 
 FOUND = {
+    "losses": [
+        {"first": 4, "last": 9, "n_events": 31, "accepted_at": "2026-03-01T10:00:00Z", "operator": "root"}
+        | {"reason": "disk failed"}
+    ],
     "is_whole": False,
     "n_events": 1207,
     "n_findings": 1002,

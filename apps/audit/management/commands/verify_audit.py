@@ -13,7 +13,10 @@ from apps.audit.verification import verify_trail
 
 
 class Command(BaseCommand):
-    help = "Verify the audit trail against its anchor. Exit code 0: whole; 1: not, each event is named; 2: no anchor."
+    help = (
+        "Verify the audit trail against its anchor. "
+        "Exit code 0: whole; 1: not, each event is named; 2: no anchor; 3: nothing but losses that were accepted."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="the report as JSON")
@@ -37,9 +40,14 @@ class Command(BaseCommand):
                     if finding.sequence is not None
                     else f"{finding.kind}: block {finding.block}"
                 )
+            for loss in report.losses:
+                self.stdout.write(
+                    f"accepted loss: {loss.n_events} events of the blocks {loss.first} to {loss.last}, "
+                    f"accepted {loss.accepted_at} by {loss.operator}: {loss.reason}"
+                )
             self.stdout.write(
                 f"{report.n_events} events in {report.n_blocks} blocks, {report.n_waiting} events wait, "
                 f"{report.n_unanchored} blocks are not anchored yet, {report.n_findings} findings"
             )
         if not report.is_whole:
-            sys.exit(1)
+            sys.exit(1 if report.n_findings else 3)
