@@ -31,6 +31,12 @@ class Curie:
         return value
 
 
+class TermId(Curie):
+    """An id of a finding: of the HPO, or LOCAL:source/code."""
+
+    regex = r"(?:LOCAL:[\w.+/%-]{1,200}|[A-Za-z0-9]{1,12}:[A-Za-z0-9_.-]{1,16})"
+
+
 class ModelNumber:
     """A number that the database can hold."""
 
@@ -44,6 +50,7 @@ class ModelNumber:
 
 
 register_converter(Curie, "curie")
+register_converter(TermId, "term_id")
 register_converter(ModelNumber, "model_number")
 
 
@@ -84,7 +91,7 @@ urlpatterns = [
     path("feedback/", FeedbackList.as_view(), name="feedback"),
     path("notes/findings/", NoteFindings.as_view(), name="note-findings"),
     path("terms/", Terms.as_view(), name="terms"),
-    path("terms/<curie:term_id>/", TermDetail.as_view(), name="term"),
+    path("terms/<term_id:term_id>/", TermDetail.as_view(), name="term"),
     path("diseases/", Diseases.as_view(), name="diseases"),
     path("diseases/<curie:disease_id>/", DiseaseRead.as_view(), name="disease"),
     path("models/", Models.as_view(), name="models"),

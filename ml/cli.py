@@ -219,7 +219,7 @@ def _predict(options: argparse.Namespace) -> int:
         f"{len(query.present)} present, {len(query.absent)} absent; prior: {prediction.prior}; "
         f"model {predictor.manifest.artefact_hash[:12]}"
     )
-    sufficiency = predictor.sufficiency(query)
+    sufficiency = predictor.sufficiency(query, prior)
     print(f"findings: {sufficiency.level}. {sufficiency.detail}")
     if sufficiency.level != "sufficient" and sufficiency.wanted:
         print(f"would help: {', '.join(wanted.kind for wanted in sufficiency.wanted)}")
@@ -298,7 +298,7 @@ def _as_json(
         "set_size": prediction.set_size,
         "calibrated": prediction.calibrated,
         "notices": [{"code": n.code, "finding": n.finding, "detail": n.detail} for n in query.notices],
-        "sufficiency": asdict(predictor.sufficiency(query)),
+        "sufficiency": asdict(predictor.sufficiency(query, prior)),
         "ask_next": [asdict(question) for question in predictor.ask_next(query, prior=prior)],
         "pairs": [asdict(pair) for pair in predictor.pairs(query, prior=prior)],
         "ranking": [

@@ -4,9 +4,9 @@ import gzip
 import hashlib
 import json
 import os
+from collections.abc import Iterable, Mapping
 from itertools import chain
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -20,6 +20,10 @@ from apps.cases.models import Case
 from apps.cases.selectors import confirmed_cases, split_findings
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import datasets_with
+from apps.knowledge.models import Term
+from ml.data.records import record_of
+from ml.features.graph import LOCAL_PREFIX
+from ml.serving.phenopacket import PacketCase
 
 _LOCK = 0x484F4F46_44415441  # "HOOFDATA": files are made, or deleted, by one at a time
 
@@ -33,7 +37,10 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
     _lock_files()
     found = in_each_organisation(lambda _organisation_id: list(confirmed_cases()))
     cases = sorted(chain.from_iterable(found), key=lambda case: case.pk)
-    lines = "".join(json.dumps(_phenopacket(case), sort_keys=True) + "\n" for case in cases)
+    local = _local_findings(cases)
+    # Training passes over whose case it is; erasure finds by it which files hold a patient.
+    records = [record_of(_record(case, local)) | {"patient": str(case.patient_id)} for case in cases]
+    lines = "".join(json.dumps(record, sort_keys=True) + "\n" for record in records)
     content = gzip.compress(lines.encode(), mtime=0)
     digest = hashlib.sha256(content).hexdigest()
     path = settings.DATA_STORE / f"confirmed-{digest[:16]}.jsonl.gz"
@@ -98,30 +105,26 @@ def _write_once(path: Path, content: bytes) -> None:
         half.replace(path)
 
 
-def _phenopacket(case: Case) -> dict[str, Any]:
-    """GA4GH Phenopacket v2, just the parts that training reads."""
-    present, absent, _uncertain = split_findings(case.findings.all())
-    subject: dict[str, Any] = {"id": str(case.patient_id), "sex": _PHENOPACKET_SEX[case.patient.sex]}
-    if case.age:
-        subject["timeAtLastEncounter"] = {"age": {"iso8601duration": case.age}}
-    disease = {
-        "id": vars(case)["diagnosis_id"],
-        "label": vars(case)["diagnosis"],
-    }  # annotated by confirmed_cases
-    return {
-        "id": str(case.pk),
-        "subject": subject,
-        "phenotypicFeatures": [{"type": {"id": term_id}} for term_id in present]
-        + [{"type": {"id": term_id}, "excluded": True} for term_id in absent],
-        "interpretations": [
-            {
-                "id": str(case.pk),
-                "progressStatus": "SOLVED",
-                "diagnosis": {"disease": disease},
-            }
-        ],
-        "metaData": {"phenopacketSchemaVersion": "2.0"},
-    }
+def _local_findings(cases: Iterable[Case]) -> dict[str, Term]:
+    """What the cases have of findings that HPO lacks, by id."""
+    ids = {finding.term_id for case in cases for finding in case.findings.all()}
+    return Term.objects.in_bulk([identity for identity in ids if identity.startswith(LOCAL_PREFIX)])
 
 
-_PHENOPACKET_SEX = {"female": "FEMALE", "male": "MALE", "other": "OTHER_SEX", "unknown": "UNKNOWN_SEX"}
+def _record(case: Case, local: Mapping[str, Term]) -> PacketCase:
+    """Just what training reads. No group: models keep those, and the patient's id has no business there."""
+    present, absent, uncertain = (tuple(ids) for ids in split_findings(case.findings.all()))
+    own = [local[identity] for identity in (*present, *absent, *uncertain) if identity in local]
+    diagnosis = vars(case)  # annotated by confirmed_cases
+    return PacketCase(
+        id=str(case.pk),
+        present=present,
+        absent=absent,
+        uncertain=uncertain,
+        age=case.age or None,
+        sex=case.patient.sex,
+        diseases=(diagnosis["diagnosis_id"],),
+        publications=(),
+        labels={diagnosis["diagnosis_id"]: diagnosis["diagnosis"]} | {term.pk: term.label for term in own},
+        local={term.pk: tuple(term.parents) for term in own},
+    )

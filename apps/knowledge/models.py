@@ -19,9 +19,13 @@ class KnowledgeRelease(Record):
 
 
 class Term(models.Model):
-    """An HPO term. Terms are never deleted, for stored findings point at them."""
+    """A term of the HPO, or a finding that a source calls by a code of its own and the running model has learned.
 
-    id = models.CharField(max_length=20, primary_key=True)
+    Terms are never deleted, for stored findings point at them.
+    """
+
+    # "LOCAL:" and at most 200 characters (`ml.serving.vocabulary`).
+    id = models.CharField(max_length=206, primary_key=True)
     label = models.CharField(max_length=400)
     definition = models.TextField(blank=True)
     is_phenotype = models.BooleanField(help_text="below HP:0000118, so it may be a patient's finding")

@@ -15,9 +15,11 @@ from apps.knowledge.models import Annotation, Disease, KnowledgeRelease, SearchW
 from apps.knowledge.notes import ReadNote, findings_in
 from apps.knowledge.selectors import current_release, names_of
 from apps.knowledge.translations import forget_labels
+from ml.features.graph import LOCAL_PREFIX
 from ml.knowledge import Knowledge, read_knowledge
 from ml.knowledge import Term as SourceTerm
 from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
+from ml.serving import LocalFinding
 from ml.text.translations import UNUSABLE_TRANSLATIONS
 
 _BATCH = 5000
@@ -87,9 +89,38 @@ def _write_terms(knowledge: Knowledge) -> None:
             "label", "definition", "is_phenotype", "is_obsolete", "replaced_by", "parents", "alternative_ids",
         ],
     )  # fmt: skip
-    TermName.objects.all().delete()
+    TermName.objects.exclude(term__id__startswith=LOCAL_PREFIX).delete()
     _copy(TermName, ("term_id", "kind", "language", "text"), _names(knowledge, phenotypes))
     forget_labels()
+
+
+@transaction.atomic
+def offer_local_findings(*, findings: Iterable[LocalFinding]) -> None:
+    """Let these be found and recorded, and no other findings that HPO lacks: those that the running model has learned.
+
+    What was recorded of others stays, as with terms that a release of the HPO gave up.
+    """
+    wanted = {finding.id: finding for finding in findings}
+    offered = Term.objects.filter(id__startswith=LOCAL_PREFIX, is_obsolete=False)
+    names = TermName.objects.filter(term__id__startswith=LOCAL_PREFIX)
+    if not wanted and not offered.exists():
+        return
+    offered.exclude(id__in=wanted).update(is_obsolete=True)
+    names.delete()
+    Term.objects.bulk_create(
+        (
+            Term(id=finding.id, label=finding.label, is_phenotype=True, parents=list(finding.parents))
+            for finding in wanted.values()
+        ),
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["label", "is_obsolete", "parents"],
+    )
+    TermName.objects.bulk_create(
+        TermName(term_id=finding.id, kind=TermName.Kind.LABEL, text=finding.label)
+        for finding in wanted.values()
+    )
+    _write_search_words()
 
 
 def _below(root: str, terms: Iterable[SourceTerm]) -> set[str]:

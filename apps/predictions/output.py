@@ -17,7 +17,7 @@ def ask_engine(
     chosen = prior.for_engine(predictor)
     answer = predictor.predict(query, top=listed, prior=chosen, coverage=_coverage(predictor))
     output = _of_list(answer, prior)
-    output["sufficiency"] = _of_sufficiency(predictor.sufficiency(query))
+    output["sufficiency"] = _of_sufficiency(predictor.sufficiency(query, prior=chosen))
     output["pairs"] = [_of_pair(pair) for pair in predictor.pairs(query, prior=chosen)]
     return output, answer.seconds
 

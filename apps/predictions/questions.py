@@ -72,9 +72,7 @@ def questions_beside_list(
 ) -> tuple[Question, ...]:
     """The questions beside a case's list; none where nothing can be asked now. The event of the page covers them."""
     try:
-        questions = _ask(actor, findings_of(case), prior, ASKED, [], None, unknown)
-        # What a source calls its own findings cannot be recorded in a case.
-        return tuple(question for question in questions if question.finding.startswith("HP:"))
+        return _ask(actor, findings_of(case), prior, ASKED, [], None, unknown)
     except (InvalidInput, Unavailable):
         return ()
 

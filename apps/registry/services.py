@@ -7,8 +7,9 @@ from django.db.models import Max
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
-from apps.knowledge.services import add_missing_diseases
+from apps.knowledge.services import add_missing_diseases, offer_local_findings
 from apps.registry.models import Activation, ModelVersion
+from apps.registry.running import predictor_of
 from apps.registry.selectors import active_model
 from ml.serving import Predictor
 
@@ -53,11 +54,15 @@ def register_model(*, actor: Actor, folder: Path) -> tuple[ModelVersion, bool]:
 
 @transaction.atomic
 def activate_model(*, actor: Actor, model: ModelVersion, reason: str = "") -> bool:
-    """Let `model` answer from now on, in every process; False when it does already."""
+    """Let `model` answer from now on, in every process; False when it does already.
+
+    Raises Unavailable when its artefact is gone or damaged.
+    """
     _lock()
     running = active_model()
     if running is not None and running.pk == model.pk:
         return False
+    offer_local_findings(findings=predictor_of(model).vocabulary.local_findings())
     Activation.objects.create(model=model, activated_by_id=actor.user_id, reason=reason)
     record_event(
         actor=actor,

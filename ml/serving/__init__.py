@@ -15,7 +15,7 @@ from ml.serving.predictor import Prediction, Predictor, RankedDisease
 from ml.serving.priors import Prior, PriorBasis
 from ml.serving.query import InvalidInput, Issue, Notice, Query
 from ml.serving.sufficiency import Sufficiency, Wanted
-from ml.serving.vocabulary import Vocabulary
+from ml.serving.vocabulary import LocalFinding, Vocabulary
 
 __all__ = [
     "About",
@@ -27,6 +27,7 @@ __all__ = [
     "Explanation",
     "InvalidInput",
     "Issue",
+    "LocalFinding",
     "Manifest",
     "Notice",
     "Prediction",

@@ -264,10 +264,13 @@ class Predictor:
         """All findings that could be asked: neither known nor implied nor excluded, and no heading of the ontology."""
         return self._asker.askable(query, skip)
 
-    def sufficiency(self, query: Query) -> Sufficiency:
-        """Whether the findings are enough to rank by, and which kind would help."""
+    def sufficiency(self, query: Query, prior: str | Prior | None = None) -> Sufficiency:
+        """Whether the findings are enough to rank by, and which kind would help to tell the diseases of the list apart.
+
+        The thresholds were learned with the literature prior; the list, and so what would help, follows `prior`.
+        """
         score, probability, terms, explained = self.run(
-            query, "score", "probability", "present_term", "explained"
+            query, "score", "probability", "present_term", "explained", prior=prior
         )
         information = self._finding_model.information[terms]
         level = level_of(self._limits, information, float(explained[0]))

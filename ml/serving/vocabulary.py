@@ -9,12 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.features.graph import TermGraph
+from ml.features.graph import LOCAL_PREFIX, TermGraph
 
 PHENOTYPIC_ABNORMALITY = "HP:0000118"
 HPO_ID = re.compile(r"HP:[0-9]{7}")
 # a source's own finding (`ml.data.records.local_id`)
 LOCAL_ID = re.compile(r"LOCAL:[\w.+/%-]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFinding:
+    """A finding that HPO lacks; `parents` are ids of the more general terms."""
+
+    id: str
+    label: str
+    parents: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,14 @@ class Vocabulary:
     def is_phenotype(self, identity: str) -> bool:
         """Whether a live term is a phenotypic abnormality."""
         return identity in self.graph.index
+
+    def local_findings(self) -> tuple[LocalFinding, ...]:
+        """The findings that sources name by codes of their own, by id."""
+        return tuple(
+            LocalFinding(identity, self.label(identity), tuple(self._terms[identity]["parents"]))
+            for identity in self.graph.ids
+            if identity.startswith(LOCAL_PREFIX)
+        )
 
     def current(self, identity: str) -> str | None:
         """The live term that an id stands for (itself, or what replaced it), or None."""

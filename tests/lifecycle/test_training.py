@@ -46,7 +46,7 @@ def confirmed(case_of: Callable[..., Case], clinician: User, actor_of: Callable[
     return case
 
 
-def packets(path: str) -> list[dict]:
+def records(path: str) -> list[dict]:
     return [json.loads(line) for line in gzip.decompress(Path(path).read_bytes()).splitlines()]
 
 
@@ -74,11 +74,11 @@ def test_a_candidate_is_trained_and_registered_but_not_activated(
 
 def test_the_dataset_holds_what_training_needs_and_no_pseudonym(confirmed: Case, clinician: User) -> None:
     dataset = snapshot_confirmed_cases(actor=SYSTEM)
-    (packet,) = packets(dataset.path)
-    assert packet["id"] == str(confirmed.pk)
-    assert packet["interpretations"][0]["diagnosis"]["disease"]["id"] == MARFAN
-    assert [f["type"]["id"] for f in packet["phenotypicFeatures"] if f.get("excluded")] == ["HP:0000193"]
-    text = json.dumps(packet)
+    (record,) = records(dataset.path)
+    assert record["id"] == str(confirmed.pk)
+    assert [diagnosis["id"] for diagnosis in record["diagnoses"]] == [MARFAN]
+    assert [f["id"] for f in record["findings"] if f["state"] == "absent"] == ["HP:0000193"]
+    text = json.dumps(record)
     assert confirmed.patient.pseudonym not in text
     assert clinician.username not in text
     assert snapshot_confirmed_cases(actor=SYSTEM) == dataset
@@ -93,7 +93,7 @@ def test_only_confirmed_cases_whose_patients_agree_are_learned_from(
     record_outcome(actor=actor, case_id=none_of_these.pk, disease_id=None)
     refused = case_of(clinician, consents={"care": True, "training": False})
     record_outcome(actor=actor, case_id=refused.pk, disease_id=MARFAN)
-    assert [packet["id"] for packet in packets(snapshot_confirmed_cases(actor=SYSTEM).path)] == [
+    assert [record["id"] for record in records(snapshot_confirmed_cases(actor=SYSTEM).path)] == [
         str(confirmed.pk)
     ]
 

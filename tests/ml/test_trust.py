@@ -159,6 +159,14 @@ def test_wanted_kinds_are_main_headings(predictor: Predictor) -> None:
         assert kind.kind.lower() in kind.label.lower()
 
 
+def test_what_is_wanted_tells_the_diseases_of_the_chosen_list_apart(predictor: Predictor) -> None:
+    fever = predictor.resolve(present=["HP:0001945"])
+    of_prior = {
+        prior: predictor.sufficiency(fever, prior).wanted[0].kind for prior in ("literature", "prevalence")
+    }
+    assert of_prior == {"literature": "metabolism/homeostasis", "prevalence": "respiratory system"}
+
+
 # --- two diseases ----------------------------------------------------------------------------------------------------
 
 
