@@ -151,7 +151,7 @@ class _Reader:
         text = unicodedata.normalize("NFC", text)
         if LOCAL_ID.fullmatch(text) and not vocabulary.is_phenotype(text):
             detail = f"{text} is no finding that this model has learned"
-            self._issue(field, "unknown_finding", detail, text, near=text.rpartition("/")[2] or None)
+            self._issue(field, "not_learned", detail, text, near=text.rpartition("/")[2] or None)
             return None
         if not HPO_ID.fullmatch(text) and not LOCAL_ID.fullmatch(text):
             shown = str(value)[:60]

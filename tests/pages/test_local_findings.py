@@ -139,7 +139,7 @@ def test_after_another_model_they_are_offered_no_longer_and_what_was_recorded_st
     address = reverse("predictions:consultation", args=[case.pk])
     assert "heart murmur" in browser.get(address).content.decode()
     refused = browser.post(reverse("predictions:predict", args=[case.pk]), follow=True).content.decode()
-    assert f"{MURMUR} is no finding that this model has learned" in refused
+    assert f"“{MURMUR}” is a finding that the running model has not learned; take it off." in refused
     assert not case.predictions.exists()
     activate_model(actor=SYSTEM, model=register_model(actor=SYSTEM, folder=learned)[0])
     assert f'data-id="{MURMUR}"' in suggested(browser, "murmur")

@@ -48,6 +48,10 @@ def explained(error: FieldError) -> str:
     match error.code:
         case "unknown_finding":
             return _("“%(value)s” is not a finding of the terminology.") % {"value": error.value}
+        case "not_learned":
+            return _("“%(value)s” is a finding that the running model has not learned; take it off.") % {
+                "value": error.value
+            }
         case "malformed_id":
             return _("“%(value)s” is not an HPO id; one looks like HP:0001166.") % {"value": error.value}
         case "contradictory":

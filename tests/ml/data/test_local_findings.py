@@ -52,7 +52,7 @@ def test_an_unknown_local_finding_gets_a_clear_answer(model: Path, small_model: 
     with pytest.raises(InvalidInput) as caught:
         Predictor.load(model).resolve(present=["LOCAL:clinic/murmurs"])
     (issue,) = caught.value.issues
-    assert (issue.code, issue.field) == ("unknown_finding", "findings.present[0]")
+    assert (issue.code, issue.field) == ("not_learned", "findings.present[0]")
     assert (MURMUR, "heart murmur") in issue.near
     with pytest.raises(InvalidInput, match="is no finding that this model has learned"):
         Predictor.load(small_model).resolve(present=[MURMUR])
