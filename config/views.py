@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.views import View
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from kombu.exceptions import OperationalError
 
 from apps.accounts.permissions import CapabilityRequired
+from apps.audit.selectors import sealing_problem
 from apps.core.capabilities import PUBLIC, Capability
 from apps.core.problems import Problem
 from apps.registry.running import running_model
@@ -74,10 +76,13 @@ def live(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def ready(request: HttpRequest) -> HttpResponse:
-    """200 when the database, the broker and an active model are at hand; else 503 naming what is missing."""
+    """200 when the database, the broker and an active model are at hand; else 503 naming what is missing.
+
+    Whether the audit trail is being sealed is said beside them: while it is not, clinical work goes on (ADR 23).
+    """
     checks = {"database": _database(), "broker": _broker(), "model": _model()}
     healthy = all(checks.values())
-    body = {"status": "ok" if healthy else "unavailable", "checks": checks}
+    body = {"status": "ok" if healthy else "unavailable", "checks": checks, "sealing": _sealing()}
     return JsonResponse(body, status=200 if healthy else 503)
 
 
@@ -88,6 +93,13 @@ def _database() -> bool:
     except (DatabaseError, InterfaceError):
         return False
     return True
+
+
+def _sealing() -> bool:
+    try:
+        return not sealing_problem(now=timezone.now())
+    except (DatabaseError, InterfaceError):
+        return False
 
 
 def _broker() -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.urls import reverse
 
 from apps.accounts.roles import Role
@@ -187,3 +188,27 @@ def test_another_organisations_event_is_not_found(
     browser = page(user_of(Role.AUDITOR))
     for event in (theirs, AuditEvent.objects.get(sequence=nobodys)):
         assert browser.get(reverse("audit:proof", args=[event.id])).status_code == 404
+
+
+def test_a_dead_sealer_is_seen_by_whatever_watches_the_processes(
+    db: None, anchor_folder: Path, settings: Any, client: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(1)
+    seal_all(anchor=the_anchor())
+    call_command("seal_audit", "--check")
+    assert "sealing works; 0 events wait" in capsys.readouterr().out
+    assert client.get("/health/ready").json()["sealing"] is True
+    settings.ALERT_SEALING_SECONDS = -1
+    with pytest.raises(CommandError, match="sealing is silent"):
+        call_command("seal_audit", "--check")
+    seen = client.get("/health/ready").json()
+    assert seen["sealing"] is False
+    assert "sealing" not in seen["checks"], "clinical work goes on without"
+    anchor_folder.joinpath("blocks.jsonl").unlink()
+    anchor_folder.rmdir()
+    anchor_folder.write_text("in the way")
+    settings.ALERT_SEALING_SECONDS = 60
+    with pytest.raises(CommandError, match="The anchor fails"):
+        call_command("seal_audit", "--once")
+    with pytest.raises(CommandError, match="sealing is failing"):
+        call_command("seal_audit", "--check")

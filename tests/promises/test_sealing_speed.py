@@ -1,0 +1,135 @@
+"""Sealing costs the prediction path at most a twentieth: measured by turns, with real processes, in one run."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from apps.audit.models import Leaf, PendingEvent
+from tests.api.conftest import BODY, PREDICTIONS
+
+ROUNDS, REQUESTS = 40, 60
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """That of a process that works on the database of this test."""
+    url = settings.APPLICATION_DATABASE_URL.rpartition("/")[0]
+    return {
+        **os.environ,
+        "DATABASE_URL": f"{url}/{connection.settings_dict['NAME']}",
+        "AUDIT_ANCHOR": (tmp_path / "anchor").as_uri(),
+        "THROTTLE_RATE": "1000000/min",
+    }
+
+
+@pytest.fixture
+def port(committed_db: None, active_model: Any, environment: dict[str, str]) -> Iterator[int]:
+    """A real web server, of one process, so that both ways of measuring meet the same."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as free:
+        number = free.getsockname()[1]
+    words = ["-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi:application"]
+    words += ["--bind", f"127.0.0.1:{number}", "--workers", "1"]
+    server = subprocess.Popen([sys.executable, *words], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(number, server)
+        yield number
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert server.poll() is None, "the server ended"
+        try:
+            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as asked:
+                asked.request("GET", "/health/live")
+                if asked.getresponse().status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+@pytest.fixture
+def sealer(committed_db: None, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "seal_audit"], env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.terminate()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.timed
+def test_predictions_are_nearly_as_fast_as_without_sealing(
+    port: int,
+    sealer: subprocess.Popen[bytes],
+    owner_cursor: psycopg.Cursor,
+    clinician: Any,
+    token_of: Callable[..., tuple[Any, str]],
+) -> None:
+    headers = {"Authorization": f"Token {token_of(clinician)[1]}", "Content-Type": "application/json"}
+    body = json.dumps(BODY).encode()  # as bytes, so that it leaves in one packet with the headers
+    asked = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+    def predict() -> float:
+        begun = time.perf_counter()
+        asked.request("POST", PREDICTIONS, body, headers)
+        answer = asked.getresponse()
+        answer.read()
+        assert answer.status == 201, answer.status
+        return (time.perf_counter() - begun) * 1000
+
+    def switch(is_on: bool) -> None:
+        """Both of what sealing is to a writer: the queue's trigger, and the process that works beside it."""
+        sealer.send_signal(signal.SIGCONT if is_on else signal.SIGSTOP)
+        word = "ENABLE" if is_on else "DISABLE"
+        owner_cursor.execute(f"ALTER TABLE audit_auditevent {word} TRIGGER queue_event")
+
+    for _ in range(100):
+        predict()
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    ratios = []
+    try:
+        for number in range(ROUNDS):
+            # Which comes first changes from round to round, so that neither has the warmer machine.
+            turns = {}
+            for is_on in (True, False) if number % 2 else (False, True):
+                switch(is_on)
+                turns[is_on] = [predict() for _ in range(REQUESTS)]
+                taken[is_on] += turns[is_on]
+            ratios.append(statistics.fmean(turns[False]) / statistics.fmean(turns[True]))
+    finally:
+        switch(is_on=True)
+        asked.close()
+    ratio = statistics.median(ratios)
+    p50 = {is_on: statistics.median(times) for is_on, times in taken.items()}
+    n_sealed = Leaf.objects.count()
+    print(
+        f"{ROUNDS * REQUESTS:,} predictions with sealing and as many without, by turns: "
+        f"p50 {p50[True]:.2f} ms with, {p50[False]:.2f} ms without; ratio {ratio:.3f} of the rounds, "
+        f"{p50[False] / p50[True]:.3f} of p50; {n_sealed:,} events sealed meanwhile"
+    )
+    assert n_sealed + PendingEvent.objects.count() > ROUNDS * REQUESTS
+    assert n_sealed > 0
+    assert ratio >= 0.95
