@@ -15,6 +15,7 @@ class Kind(models.TextChoices):
     READING = "reading", _("mass reading")
     EMERGENCY = "emergency", _("emergency access")
     SEALING = "sealing", _("sealing of the audit trail fails")
+    INTEGRITY = "integrity", _("the audit trail was changed")
 
 
 class Alert(Record):

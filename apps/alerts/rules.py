@@ -11,7 +11,7 @@ from django.db.models import Count
 
 from apps.alerts.models import Kind
 from apps.audit.models import AuditEvent, Outcome
-from apps.audit.selectors import sealing_problem
+from apps.audit.selectors import count_findings, sealing_problem
 from apps.core.identifiers import first_uuid7
 
 # An emergency access that nobody was told of for so long (the workers were down) is told of when they are back.
@@ -29,7 +29,7 @@ class Finding:
 
 
 def findings_in(organisation_id: UUID, now: datetime) -> Iterator[Finding]:
-    """What is met by the events of one organisation, or by the sealer, who seals those of all."""
+    """What is met by the events of one organisation, or by sealer and verification, which work for all."""
     # Ids are ordered by time and indexed; the time itself is not.
     since = first_uuid7(now - timedelta(minutes=settings.ALERT_WINDOW_MINUTES))
     events = AuditEvent.objects.filter(organisation_id=organisation_id).order_by()
@@ -45,6 +45,8 @@ def findings_in(organisation_id: UUID, now: datetime) -> Iterator[Finding]:
         yield Finding(Kind.EMERGENCY, account_id, event_id)
     if sealing_problem(now=now):
         yield Finding(Kind.SEALING)
+    if n := count_findings():
+        yield Finding(Kind.INTEGRITY, n=n)
 
 
 def _readers(organisation_id: UUID, since: UUID) -> list[tuple[UUID, int]]:

@@ -40,12 +40,14 @@ def channels() -> list[Channel]:
 
 
 def addresses_of(*, alert: Alert) -> list[str]:
-    """Whom an e-mail goes to: the privacy officers of the organisation; of failing sealing, its administrators as well;
-    and `ALERT_EMAILS`.
+    """Whom an e-mail goes to: the privacy officers of the organisation; of failing sealing its administrators,
+    of a changed trail its auditors as well; and `ALERT_EMAILS`.
     """
     told = [Capability.EMERGENCY_REVIEW.value]
     if alert.kind == Kind.SEALING:
         told.append(Capability.ADMIN_ACCESS.value)
+    if alert.kind == Kind.INTEGRITY:
+        told.append(Capability.AUDIT_READ.value)
     people = User.objects.filter(
         organisation_id=alert.organisation_id, is_active=True, groups__permissions__codename__in=told
     )

@@ -132,6 +132,12 @@ def list_verifications() -> QuerySet[Verification]:
     return Verification.objects.all()
 
 
+def count_findings() -> int:
+    """How many findings the last verification that came to a result had."""
+    results = Verification.objects.filter(result__isnull=False).order_by("-id")
+    return int(results.values_list("result__n_findings", flat=True).first() or 0)
+
+
 def unfinished_verifications() -> QuerySet[Verification]:
     """Those that wait, or whose worker may have died."""
     return Verification.objects.filter(state__in=UNFINISHED)

@@ -22,11 +22,12 @@ from apps.accounts.roles import Role
 from apps.alerts.models import Alert, Delivery
 from apps.alerts.services import deliver_due, raise_alerts
 from apps.alerts.tasks import watch
-from apps.audit.models import AuditEvent, Outcome, SealerState
+from apps.audit.models import AuditEvent, Outcome, SealerState, Verification
 from apps.audit.services import record_event
 from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
 from apps.core.identifiers import uuid7
+from apps.core.jobs import JobState
 
 pytestmark = pytest.mark.django_db
 
@@ -225,6 +226,24 @@ def test_sealing_that_fails(receiver: Receiver, user_of: Callable[..., User], st
     assert alert.organisation_id == administrator.organisation_id
     assert [letter.recipients() for letter in mail.outbox] == [["operations@example.org"]]
     assert [body["kind"] for body in receiver.bodies()] == ["sealing"]
+
+
+def test_a_trail_that_was_changed(receiver: Receiver, user_of: Callable[..., User]) -> None:
+    auditor = user_of(Role.AUDITOR)
+    auditor.email = "auditor@example.org"
+    auditor.save()
+    Verification.objects.create(state=JobState.SUCCEEDED, result={"n_findings": 2})
+    Verification.objects.create(state=JobState.FAILED, error="The anchor cannot be read")
+    watch()
+    watch()
+    [alert] = alerts_of("integrity")
+    assert alert.n == 2
+    assert [letter.recipients() for letter in mail.outbox] == [["auditor@example.org"]]
+    assert [(body["kind"], body["n"]) for body in receiver.bodies()] == [("integrity", 2)]
+    Verification.objects.create(state=JobState.SUCCEEDED, result={"n_findings": 0})
+    later = timezone.now() + timedelta(days=1)
+    SealerState.objects.update(looked_at=later)
+    assert raise_alerts(organisation_id=alert.organisation_id, now=later) == 0
 
 
 def test_each_organisation_hears_of_its_own(
