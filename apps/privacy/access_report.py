@@ -68,7 +68,7 @@ def _is_known(actor: Actor, patient_id: UUID) -> bool:
 
 @transaction.atomic
 def read_accesses(
-    *, actor: Actor, patient_id: UUID, action: str = "access_report.read"
+    *, actor: Actor, patient_id: UUID, with_names: bool, action: str = "access_report.read"
 ) -> QuerySet[AuditEvent]:
     """The events of the organisation about the patient, newest first; leaves an event, which is among them.
 
@@ -83,7 +83,12 @@ def read_accesses(
     if not _is_known(actor, patient_id):
         raise Denied(action, "patient", (patient_id,))
     record_event(
-        actor=actor, action=action, object_type="patient", object_ids=[patient_id], patient_ids=[patient_id]
+        actor=actor,
+        action=action,
+        object_type="patient",
+        object_ids=[patient_id],
+        patient_ids=[patient_id],
+        details={"names": with_names},
     )
     return events_about(actor=actor, patient_id=patient_id, refused=refused)
 

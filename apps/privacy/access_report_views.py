@@ -51,8 +51,8 @@ class AccessReport(CapabilityRequired, View):
     capability = Capability.PRIVACY_READ
 
     def get(self, request: HttpRequest, patient_id: UUID) -> HttpResponse:
-        events = read_accesses(actor=self.actor, patient_id=patient_id)
         with_names = "names" in request.GET
+        events = read_accesses(actor=self.actor, patient_id=patient_id, with_names=with_names)
         rows = list(events.order_by("-sequence")[: MOST_SHOWN + 1])
         context = {
             "patient_id": patient_id,
@@ -70,11 +70,13 @@ class _Export(CapabilityRequired, View):
 
     def accesses(self, request: HttpRequest, patient_id: UUID) -> tuple[Iterator[Access], bool]:
         """The newest accesses, made while they are sent, and whether they are all."""
-        events = read_accesses(actor=self.actor, patient_id=patient_id, action="access_report.export")
+        with_names, language = "names" in request.GET, get_language()
+        events = read_accesses(
+            actor=self.actor, patient_id=patient_id, with_names=with_names, action="access_report.export"
+        )
         newest = events.order_by("-sequence").values_list("sequence", flat=True).first() or 0
         events = events.filter(sequence__lte=newest)
         is_complete = events.order_by()[: MOST_EXPORTED + 1].count() <= MOST_EXPORTED
-        with_names, language = "names" in request.GET, get_language()
 
         def made() -> Iterator[Access]:
             for batch in in_batches(events=events, most=MOST_EXPORTED):

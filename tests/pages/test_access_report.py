@@ -66,9 +66,10 @@ def test_the_report_tells_each_use_in_plain_words(
     assert "clinician" in text
     assert organisation.name in text
     assert clinician.username in officer.get(f"{report_of(used)}?names=1").content.decode()
-    # One event for each of the three pages, which names this patient alone.
+    # One event for each of the two reports, which names this patient alone.
     made = AuditEvent.objects.filter(action="access_report.read")
     assert [event.patient_ids for event in made] == [[used.patient_id]] * 2
+    assert {event.details["names"] for event in made} == {True, False}
 
 
 def test_the_report_as_files_and_in_spanish(officer: Client, used: Case) -> None:

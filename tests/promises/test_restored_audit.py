@@ -98,6 +98,17 @@ def test_a_restored_backup_is_told_accepted_and_told_for_ever(
     )
 
 
+def test_a_block_of_the_backup_of_which_the_anchor_knew_more_is_kept(
+    restored: list[int], anchor: FileAnchor, attack: Callable[..., None]
+) -> None:
+    # Anchored in the moment of the backup: the block is in it, and that it was anchored is not.
+    attack("DELETE FROM audit_anchoredblock WHERE number = 3")
+    assert accept(anchor).first == 4
+    seal_all(anchor=anchor)
+    report = verify(anchor)
+    assert (report.findings, report.losses[0].n_events) == ([], 5)
+
+
 def test_acceptance_hides_no_attack(
     restored: list[int], anchor: FileAnchor, attack: Callable[..., None]
 ) -> None:
