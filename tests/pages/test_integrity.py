@@ -135,6 +135,23 @@ def test_a_sealer_that_never_came_is_seen(db: None, page: Any, user_of: Any, set
     assert "Nothing was ever sealed." in page(user_of(Role.AUDITOR)).get(PAGE).content.decode()
 
 
+def test_an_accepted_loss_is_no_integrity(db: None, page: Any, user_of: Any) -> None:
+    loss = {"first": 4, "last": 5, "n_events": 7, "accepted_at": "2026-11-24", "operator": "ops"}
+    result = {
+        "is_whole": False,
+        "n_events": 90,
+        "n_findings": 0,
+        "findings": [],
+        "losses": [loss | {"reason": "<b>disk</b>"}],
+    }
+    Verification.objects.create(state=JobState.SUCCEEDED, result=result)
+    text = page(user_of(Role.AUDITOR)).get(PAGE).content.decode()
+    assert "Nothing was changed, but events were lost." in text
+    assert "7 events of the blocks 4 to 5, accepted 2026-11-24 by ops: &lt;b&gt;disk" in text
+    assert "whole but for accepted losses" in text
+    assert "The trail is whole" not in text
+
+
 def _checked(folder: Path, proof: bytes, program: bytes, anchor_folder: Path) -> int:
     (folder / "proof.json").write_bytes(proof)
     (folder / "verifier.py").write_bytes(program)
