@@ -26,7 +26,16 @@ from tests.permissions.test_matrix import methods_of
 pytestmark = pytest.mark.django_db
 
 # Ids of things that belong to an organisation, and of what all share: knowledge and models.
-OWNED = {"access_id", "case_id", "prediction_id", "token_id", "factor_id", "patient_id", "erasure_id"}
+OWNED = {
+    "access_id",
+    "case_id",
+    "prediction_id",
+    "token_id",
+    "factor_id",
+    "patient_id",
+    "erasure_id",
+    "event_id",
+}
 SHARED = {"disease_id", "term_id", "number"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
