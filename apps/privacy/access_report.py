@@ -68,7 +68,7 @@ def _is_known(actor: Actor, patient_id: UUID) -> bool:
 
 @transaction.atomic
 def read_accesses(
-    *, actor: Actor, patient_id: UUID, with_names: bool, action: str = "access_report.read"
+    *, actor: Actor, patient_id: UUID, with_names: bool = False, action: str = "access_report.read"
 ) -> QuerySet[AuditEvent]:
     """The events of the organisation about the patient, newest first; leaves an event, which is among them.
 

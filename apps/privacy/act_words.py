@@ -26,6 +26,7 @@ ACTS: dict[str, tuple[Words, Words]] = {
     "case.outcome": (gettext_lazy("Your diagnosis was recorded"), CARE),
     "case.purge": (gettext_lazy("Your record was deleted, because its time was over"), RIGHTS),
     "person.change": (gettext_lazy("Your name or contact was changed"), CARE),
+    "consent.read": (gettext_lazy("It was looked up to what you agreed"), RIGHTS),
     "consent.give": (gettext_lazy("Your consent was recorded"), RIGHTS),
     "consent.withdraw": (gettext_lazy("The withdrawal of your consent was recorded"), RIGHTS),
     "note.read": (gettext_lazy("A note about you was searched for symptoms"), CARE),
