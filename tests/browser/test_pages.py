@@ -1,6 +1,8 @@
 """Every role's pages, wide and narrow, light and dark; when the server is gone; and without JavaScript."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +12,10 @@ from playwright.sync_api import Dialog, Route, expect
 
 from apps.accounts.roles import Role
 from apps.alerts.services import raise_alerts
+from apps.audit.anchor import the_anchor
 from apps.audit.models import Verification
+from apps.audit.sealing import seal_all
+from apps.audit.verifier import check
 from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
 from apps.core.jobs import JobState
@@ -71,6 +76,29 @@ def test_pages_of_the_other_roles(
     visitor.expected.append("404")
     visitor.goto("/nowhere/")
     visitor.look("problem")
+
+
+def test_an_auditor_verifies_the_trail_and_takes_a_proof_along(
+    visit: Callable[..., Visitor],
+    user_of: Callable[..., Any],
+    eager_celery: None,
+    settings: Any,
+    tmp_path: Path,
+) -> None:
+    settings.AUDIT_ANCHOR = tmp_path.as_uri()
+    visitor = visit(390)
+    visitor.sign_in(user_of(Role.AUDITOR).username, PASSWORD)
+    visitor.goto("/audit/")
+    seal_all(anchor=the_anchor())
+    visitor.page.get_by_role("link", name="Integrity").click()
+    visitor.page.get_by_role("button", name="Verify now").click()
+    expect(visitor.page.get_by_text("The trail is whole.")).to_be_visible()
+    visitor.look("verified")
+    visitor.goto("/audit/?action=account.sign_in")
+    visitor.page.locator("summary").filter(has_text="more").first.click()
+    with visitor.page.expect_download() as proof:
+        visitor.page.get_by_role("link", name="Proof (JSON)").first.click()
+    assert check(json.loads(proof.value.path().read_bytes()), the_anchor().blocks()) == ""
 
 
 def test_a_consultation_in_the_dark(
