@@ -148,6 +148,9 @@ AUDIT_ANCHOR = env.text(
     "in an object store that fsspec knows, or https://, a webhook",
     (BASE_DIR / "var" / "anchor").as_uri(),
 )
+ARCHIVE_DAYS = env.integer(
+    "ARCHIVE_DAYS", "days for which a patient's archive of his data can be downloaded", 7, 1, 90
+)
 ERASURE_LEDGER = env.text(
     "ERASURE_LEDGER",
     "where erasures are kept, apart from the database and its backups, to be replayed after a restore: file:///folder, "
@@ -363,6 +366,7 @@ CELERY_BEAT_SCHEDULE = {
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     # The privacy officer hears of an emergency access within a minute.
     "watch for what should alarm somebody": {"task": "alerts.watch", "schedule": 15.0},
+    "make and forget patients' archives": {"task": "privacy.look_after_archives", "schedule": 60.0},
     "verify what the broker lost": {"task": "audit.resume_pending", "schedule": 60.0},
     "verify the audit trail": {"task": "audit.schedule_verification", "schedule": 24 * 3600.0},
     "delete what is past its retention": {"task": "privacy.schedule_purge", "schedule": 24 * 3600.0},

@@ -32,7 +32,14 @@ CAPABILITIES: dict[str, frozenset[C]] = {
         {C.ACCOUNT_SELF, C.KNOWLEDGE_READ, C.MODEL_READ, C.MODEL_TRAIN, C.PRIOR_WRITE}
     ),
     Role.PRIVACY_OFFICER: frozenset(
-        {C.ACCOUNT_SELF, C.EMERGENCY_REVIEW, C.PRIVACY_READ, C.PRIVACY_PURGE, C.PRIVACY_ERASE}
+        {
+            C.ACCOUNT_SELF,
+            C.EMERGENCY_REVIEW,
+            C.PRIVACY_READ,
+            C.PRIVACY_PURGE,
+            C.PRIVACY_EXPORT,
+            C.PRIVACY_ERASE,
+        }
     ),
     Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),
     Role.ADMINISTRATOR: frozenset({C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.PRIOR_WRITE}),

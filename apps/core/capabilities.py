@@ -22,6 +22,7 @@ class Capability(models.TextChoices):
     PRIOR_WRITE = "prior.write", _("Choose the prior and enter the clinic's case mix")
     PRIVACY_READ = "privacy.read", _("See retention runs")
     PRIVACY_PURGE = "privacy.purge", _("Delete what is past its retention")
+    PRIVACY_EXPORT = "privacy.export", _("Make a patient’s archive of his data")
     PRIVACY_ERASE = "privacy.erase", _("Erase a patient")
     ACCOUNT_SELF = "account.self", _("Use one's own account")
 

@@ -17,9 +17,11 @@ from apps.core.downloads import json_stream
 from apps.core.spreadsheets import csv_stream
 from apps.privacy.access_report import Access, accesses_in, find_subjects, read_accesses
 from apps.privacy.forms import PatientSearch
+from apps.privacy.selectors import list_archives
 
 MOST_SHOWN = 500
 MOST_EXPORTED = 100_000
+MOST_ARCHIVES = 10
 
 
 class AccessReports(CapabilityRequired, View):
@@ -61,6 +63,7 @@ class AccessReport(CapabilityRequired, View):
             "is_capped": len(rows) > MOST_SHOWN,
             "most": MOST_SHOWN,
             "made_at": timezone.now(),
+            "archives": list_archives(actor=self.actor, patient_id=patient_id)[:MOST_ARCHIVES],
         }
         return render(request, "privacy/access_report.html", context)
 

@@ -1,9 +1,12 @@
-"""Retention runs and erasures."""
+"""Retention runs, erasures, and archives for patients."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import Organisation
+from apps.cases.models import Patient
+from apps.core.encryption import open_sealed, seal
 from apps.core.jobs import Job
 
 
@@ -59,3 +62,33 @@ class Erasure(Job):
     def n_rows(self) -> int:
         """Rows deleted, of all tables."""
         return sum(self.rows.values())
+
+
+class AccessArchive(Job):
+    """An archive of all that is held about a patient (GDPR art. 15 and 20), sealed under his key until it expires."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="+")
+    language = models.CharField(max_length=8)
+    sealed_content = models.BinaryField(default=b"")
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta(Job.Meta):
+        ordering = ["-id"]
+
+    @property
+    def content(self) -> bytes:
+        """The zip. Raises Undecipherable when the patient's key is another one by now."""
+        return open_sealed(self.patient.data_key(), bytes(self.sealed_content), self._place())
+
+    @content.setter
+    def content(self, packed: bytes) -> None:
+        self.sealed_content = seal(self.patient.data_key(), packed, self._place())
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it may no longer be downloaded."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def _place(self) -> str:
+        return f"privacy.accessarchive.sealed_content:{self.pk}"

@@ -11,7 +11,7 @@ from apps.cases.selectors import named
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Denied
-from apps.privacy.models import Erasure, RetentionRun
+from apps.privacy.models import AccessArchive, Erasure, RetentionRun
 
 
 def list_retention_runs(*, actor: Actor) -> QuerySet[RetentionRun]:
@@ -64,3 +64,16 @@ def get_erasable_patient(*, actor: Actor, patient_id: UUID) -> Patient:
     if patient is None:
         raise Denied("patient.erase", "patient", (patient_id,))
     return patient
+
+
+def list_archives(*, actor: Actor, patient_id: UUID) -> QuerySet[AccessArchive]:
+    """The archives of one patient of the actor's organisation, newest first, without their content."""
+    if not actor.can(Capability.PRIVACY_EXPORT):
+        return AccessArchive.objects.none()
+    archives = AccessArchive.objects.filter(organisation_id=actor.scope, patient_id=patient_id)
+    return archives.defer("sealed_content")
+
+
+def unfinished_archives() -> QuerySet[AccessArchive]:
+    """Archives of the organisation in whose scope this is called that wait, or whose worker may have died."""
+    return AccessArchive.objects.filter(state__in=UNFINISHED)

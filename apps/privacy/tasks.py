@@ -6,8 +6,14 @@ from celery import shared_task
 
 from apps.accounts.actors import SYSTEM
 from apps.accounts.selectors import in_each_organisation
+from apps.privacy.archive import forget_expired_archives, run_archive
 from apps.privacy.erasure import run_erasure
-from apps.privacy.selectors import expired_cases, unfinished_erasures, unfinished_retention_runs
+from apps.privacy.selectors import (
+    expired_cases,
+    unfinished_archives,
+    unfinished_erasures,
+    unfinished_retention_runs,
+)
 from apps.privacy.services import run_purge, schedule_purge
 
 
@@ -54,3 +60,21 @@ def resume_erasures() -> None:
             erase.delay(str(erasure.pk))
 
     in_each_organisation(resume)
+
+
+@shared_task(name="privacy.make_archive")
+def make_archive(archive_id: str) -> None:
+    """Make one archive."""
+    run_archive(archive_id=UUID(archive_id))
+
+
+@shared_task(name="privacy.look_after_archives")
+def look_after_archives() -> None:
+    """Queue again what was interrupted, and forget what has expired."""
+
+    def look_after(_organisation_id: UUID) -> None:
+        forget_expired_archives()
+        for archive in unfinished_archives():
+            make_archive.delay(str(archive.pk))
+
+    in_each_organisation(look_after)

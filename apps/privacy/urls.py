@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.privacy import access_report_views, erasure_views, processing_views, views
+from apps.privacy import access_report_views, archive_views, erasure_views, processing_views, views
 
 app_name = "privacy"
 urlpatterns = [
@@ -26,6 +26,17 @@ urlpatterns = [
         "access-reports/<uuid:patient_id>/export.json",
         access_report_views.AccessReportJson.as_view(),
         name="access-report-json",
+    ),
+    path(
+        "access-reports/<uuid:patient_id>/archives/",
+        archive_views.MakeArchive.as_view(),
+        name="make-archive",
+    ),
+    path("archives/<uuid:archive_id>/", archive_views.ArchivePage.as_view(), name="archive"),
+    path(
+        "archives/<uuid:archive_id>/download/",
+        archive_views.ArchiveDownload.as_view(),
+        name="archive-download",
     ),
     path("erasures/", erasure_views.Erasures.as_view(), name="erasures"),
     path("erasures/patients/<uuid:patient_id>/", erasure_views.Erase.as_view(), name="erase"),

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
@@ -21,7 +22,7 @@ from apps.cases.models import Case, EmergencyAccess
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
 from apps.predictions.models import Prediction
-from apps.privacy.models import Erasure
+from apps.privacy.models import AccessArchive, Erasure
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
 ANONYMOUS = "anonymous"
@@ -39,6 +40,7 @@ class Caller:
     case: Case
     prediction: Prediction
     erasure: Erasure
+    archive: AccessArchive
     token: ApiToken
     access: EmergencyAccess
     colleague: User
@@ -70,6 +72,7 @@ class Caller:
             "access_id": self.access.pk,
             "patient_id": self.case.patient_id,
             "erasure_id": self.erasure.pk,
+            "archive_id": self.archive.pk,
             "event_id": self._event_id(),
             "token_id": self.token.public_id,
             "factor_id": 1,
@@ -123,6 +126,21 @@ def past_erasure(organisation: Organisation) -> Erasure:
         state=JobState.SUCCEEDED,
         finished_at=timezone.now(),
     )
+
+
+def archive_of(case: Case) -> AccessArchive:
+    """An archive of the patient's data that can be downloaded for a day."""
+    archive = AccessArchive(
+        organisation_id=case.organisation_id,
+        patient=case.patient,
+        requested_by_id=case.created_by_id,
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    archive.content = b"a zip"
+    archive.save(force_insert=True)
+    return archive
 
 
 def session_of(user: User | None) -> SimpleCookie:

@@ -27,7 +27,16 @@ from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion
 from config.checks import endpoints
 from tests.conftest import MARFAN
-from tests.permissions.house import ANONYMOUS, METHODS, ROLES, Caller, emergency_of, past_erasure, session_of
+from tests.permissions.house import (
+    ANONYMOUS,
+    METHODS,
+    ROLES,
+    Caller,
+    archive_of,
+    emergency_of,
+    past_erasure,
+    session_of,
+)
 
 MATRIX = Path(__file__).with_name("matrix.csv")
 _CLINICAL = (Role.CLINICIAN.value, Role.INTEGRATOR.value)
@@ -87,6 +96,7 @@ def callers(
             case=case,
             prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
             erasure=past_erasure(organisation),
+            archive=archive_of(case),
             token=token,
             access=emergency_of(case),
             colleague=colleague,

@@ -20,7 +20,15 @@ from apps.cases.models import Case
 from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion
 from config.checks import endpoints
-from tests.permissions.house import BODIES, METHODS, Caller, emergency_of, past_erasure, session_of
+from tests.permissions.house import (
+    BODIES,
+    METHODS,
+    Caller,
+    archive_of,
+    emergency_of,
+    past_erasure,
+    session_of,
+)
 from tests.permissions.test_matrix import methods_of
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +43,7 @@ OWNED = {
     "patient_id",
     "erasure_id",
     "event_id",
+    "archive_id",
 }
 SHARED = {"disease_id", "term_id", "number"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
@@ -77,6 +86,7 @@ def make_caller(
         case=case,
         prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
         erasure=past_erasure(owner.organisation),
+        archive=archive_of(case),
         token=token_of(owner)[0],
         access=emergency_of(case),
         colleague=owner,

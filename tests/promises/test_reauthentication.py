@@ -15,6 +15,7 @@ from tests.promises.test_sessions_end import Clock
 pytestmark = pytest.mark.django_db
 
 CONFIRM = "/account/confirm/"
+ARCHIVE = "/retention/access-reports/00000000-0000-7000-8000-000000000000/archives/"
 ERASE = "/retention/erasures/patients/00000000-0000-7000-8000-000000000000/"
 
 
@@ -41,6 +42,7 @@ def acts(colleague: User) -> dict[str, list[tuple[str, str, str]]]:
         "privacy_officer": [
             ("GET", "/retention/delete/", "/retention/delete/"),
             ("POST", "/retention/delete/", "/account/"),
+            ("POST", ARCHIVE, "/account/"),
             ("GET", ERASE, ERASE),
             ("POST", ERASE, "/account/"),
         ],

@@ -1,5 +1,7 @@
 """Tables of those who work with the system, and of what they did."""
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.privacy.inventory.activities import ACCOUNTS, ALERTS, AUDIT, PRIVACY, SIGNING_IN
 from apps.privacy.inventory.kinds import Table, table
 
@@ -110,6 +112,14 @@ TABLES: list[Table] = [
         PRIVACY,
         pseudonymous="requested_by_id",
         none=f"{_JOB} organisation n_due n_deleted",
+    ),
+    table(
+        "privacy.AccessArchive",
+        PRIVACY,
+        personal="sealed_content",
+        pseudonymous="requested_by_id patient",
+        none=f"{_JOB} organisation language expires_at",
+        retention=_("{archive_days} days; then the row without its content"),
     ),
     table(
         "privacy.Erasure",

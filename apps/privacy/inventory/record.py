@@ -109,6 +109,7 @@ def figures() -> dict[str, int]:
     return {
         "retention_days": settings.RETENTION_DAYS,
         "idempotency_hours": settings.IDEMPOTENCY_HOURS,
+        "archive_days": settings.ARCHIVE_DAYS,
         "session_hours": settings.SESSION_LIMIT // timedelta(hours=1),
         "idle_minutes": settings.SESSION_IDLE_LIMIT // timedelta(minutes=1),
         "lockout_minutes": settings.AXES_COOLOFF_TIME // timedelta(minutes=1),
