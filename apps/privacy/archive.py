@@ -17,6 +17,7 @@ from apps.audit.services import record_event
 from apps.cases.models import Patient
 from apps.core.capabilities import Capability
 from apps.core.encryption import Undecipherable
+from apps.core.identifiers import NOWHERE
 from apps.core.jobs import UNFINISHED, JobState, only_worker
 from apps.core.problems import Conflict, Denied
 from apps.privacy.access_report import accesses_in, read_accesses
@@ -73,10 +74,10 @@ def run_archive(*, archive_id: UUID) -> None:
 
 def _make(archive: AccessArchive) -> None:
     archive.report(10, "gathering")
-    actor = get_actor(user=User.objects.get(pk=archive.requested_by_id))
+    actor = get_actor(user=User.objects.get(pk=archive.requested_by_id or NOWHERE))
     with transaction.atomic():
         patient = Patient.objects.get(pk=archive.patient_id)
-        events = read_accesses(actor=actor, patient_id=patient.pk, action="archive.create")
+        events = read_accesses(actor=actor, patient_id=patient.pk, action="archive.create", with_names=False)
         newest = events.order_by("-sequence")[:MOST_ACCESSES]
         accesses = [
             access.as_json() | {"at": access.at.isoformat(), "event": str(access.event)}
