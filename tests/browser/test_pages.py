@@ -21,6 +21,7 @@ from apps.cases.models import Case
 from apps.core.jobs import JobState
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
+from tests.permissions.house import archive_of
 
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
@@ -58,7 +59,8 @@ def test_pages_of_the_other_roles(
     language: str,
     dark: bool,
 ) -> None:
-    patient = case_of(user_of()).patient
+    case = case_of(user_of())
+    patient, archive = case.patient, archive_of(case)
     open_emergency(actor=actor_of(user_of()), patient=patient.pseudonym, reason="Unconscious")
     raise_alerts(organisation_id=patient.organisation_id, now=timezone.now())
     Verification.objects.create(state=JobState.SUCCEEDED, finished_at=timezone.now(), result=FOUND)
@@ -69,6 +71,7 @@ def test_pages_of_the_other_roles(
         if role == Role.PRIVACY_OFFICER:
             addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
             addresses.append(f"/retention/access-reports/{patient.pk}/?names=1")
+            addresses.append(f"/retention/archives/{archive.pk}/")
         for number, address in enumerate(addresses):
             visitor.goto(address)
             visitor.look(f"{role}-{number}")

@@ -33,7 +33,7 @@ BUDGET = {
     "accounts:account": 5,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 6,
-    "privacy:access-report": 13,
+    "privacy:access-report": 14,
     "privacy:processing": 4,
     "audit:events": 9,
     "audit:integrity": 10,
