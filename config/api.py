@@ -7,6 +7,7 @@ from django.utils.decorators import method_decorator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from apps.cases.api import Emergencies, EmergencyReview
+from apps.cases.consent_api import CaseConsents, ConsentTexts
 from apps.core.capabilities import PUBLIC
 from apps.knowledge.api import DiseaseRead, Diseases, NoteFindings, TermDetail, Terms
 from apps.predictions.api.cases import CaseRead, Cases
@@ -86,6 +87,8 @@ urlpatterns = [
     path("priors/case-mix/", CaseMixRead.as_view(), name="case-mix"),
     path("cases/", Cases.as_view(), name="cases"),
     path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
+    path("cases/<uuid:case_id>/consents/", CaseConsents.as_view(), name="case-consents"),
+    path("consent-texts/", ConsentTexts.as_view(), name="consent-texts"),
     path("emergencies/", Emergencies.as_view(), name="emergencies"),
     path("emergencies/<uuid:access_id>/review/", EmergencyReview.as_view(), name="review-emergency"),
     path("feedback/", FeedbackList.as_view(), name="feedback"),

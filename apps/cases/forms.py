@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.cases.models import Sex
+from apps.cases.models import Consent, Sex
 from apps.core.forms import StyledForm
 from apps.core.problems import FieldError
 from apps.knowledge.selectors import labels_of, resolve_terms, search_terms
@@ -117,6 +117,19 @@ class EmergencyForm(StyledForm):
     )
 
 
+class ConsentForm(StyledForm):
+    """An act of consent. `text` is the one that stood on the page."""
+
+    purpose = forms.ChoiceField(choices=Consent.Purpose.choices, widget=forms.HiddenInput)
+    text = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    given = forms.TypedChoiceField(
+        choices=[("yes", ""), ("no", "")], coerce=lambda word: word == "yes", widget=forms.HiddenInput
+    )
+    channel = forms.ChoiceField(
+        label=_("How the patient said so"), choices=[("", _("Choose …")), *Consent.Channel.choices]
+    )
+
+
 class NewCaseForm(PatientForm):
     """A whole case. `findings` keeps what was chosen, also when something else is wrong."""
 
@@ -144,7 +157,12 @@ class NewCaseForm(PatientForm):
         required=False,
         help_text=_("The case may then be part of de-identified exports. This changes nothing in care."),
     )
-    field_order = ("pseudonym", "age_number", "age_unit", "sex", "care", "training", "research")
+    channel = forms.ChoiceField(
+        label=_("How the patient consented"),
+        required=False,
+        choices=[("", _("Choose …")), *Consent.Channel.choices],
+    )
+    field_order = ("pseudonym", "age_number", "age_unit", "sex", "care", "training", "research", "channel")
 
     def __init__(self, data: QueryDict | None = None, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -186,6 +204,8 @@ class NewCaseForm(PatientForm):
                 self.finding_error = FieldError("findings", "unknown_finding", "", finding.id)
         if self.finding_error is not None:
             self.add_error(None, _("See the findings."))
+        if any(values.get(purpose) for purpose in Consent.Purpose.values) and not values.get("channel"):
+            self.add_error("channel", _("Say how the patient consented."))
         return values
 
     def ids(self, *, present: bool) -> tuple[str, ...]:

@@ -267,20 +267,49 @@ class UnknownFinding(models.Model):
 
 
 class Consent(Record):
-    """What the patient agreed to, or took back, for one purpose. The newest row of a purpose holds."""
+    """An act: the patient agreed to one purpose, or did not, or no longer does. The newest one of a purpose holds.
+
+    Append-only; rows go with the patient's key alone (ADR 28). `text` is what he was asked to agree to, and what he
+    takes back; null, as is an empty `channel`, in acts from before they were recorded.
+    """
 
     class Purpose(models.TextChoices):
         CARE = "care", _("care")
         TRAINING = "training", _("model training")
         RESEARCH = "research", _("research")
 
+    class Channel(models.TextChoices):
+        WRITTEN = "written", _("in writing")
+        ORAL = "oral", _("by word of mouth")
+        ELECTRONIC = "electronic", _("electronically")
+
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="consents")
     purpose = models.CharField(max_length=10, choices=Purpose)
     is_given = models.BooleanField()
+    channel = models.CharField(max_length=10, choices=Channel, blank=True, default="")
+    text = models.ForeignKey("ConsentText", models.PROTECT, null=True, related_name="+")
     recorded_by = models.ForeignKey(User, models.PROTECT, related_name="+")
 
     class Meta:
         indexes = [models.Index(fields=["patient", "purpose", "-id"])]
+
+
+class ConsentText(Record):
+    """What patients are asked to agree to, from `valid_from` until the next version is valid (append-only).
+
+    A version says the same in each language; all organisations of the installation use it.
+    """
+
+    purpose = models.CharField(max_length=10, choices=Consent.Purpose)
+    version = models.PositiveIntegerField()
+    language = models.CharField(max_length=5)
+    text = models.TextField()
+    valid_from = models.DateTimeField()
+
+    class Meta(Record.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["purpose", "version", "language"], name="consent_text_once")
+        ]
 
 
 class Outcome(Record):

@@ -15,10 +15,10 @@ from apps.accounts.actors import Actor
 from apps.accounts.models import User
 from apps.accounts.selectors import list_colleagues
 from apps.audit.services import record_event
+from apps.cases.consents import enter_consents
 from apps.cases.models import (
     Case,
     CaseUserObjectPermission,
-    Consent,
     Finding,
     Outcome,
     Patient,
@@ -46,6 +46,7 @@ class NewCase:
     absent: tuple[str, ...] = ()
     uncertain: tuple[str, ...] = ()
     consents: Mapping[str, bool] = field(default_factory=dict)
+    consent_channel: str = ""
 
 
 @transaction.atomic
@@ -75,10 +76,11 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
     except IntegrityError as error:
         detail = _("A patient of your organisation has this pseudonym already; choose another one.")
         raise InvalidInput([FieldError("pseudonym", "taken", detail, new.pseudonym)]) from error
-    Consent.objects.bulk_create(
-        Consent(patient=patient, purpose=purpose, is_given=True, recorded_by=actor.user)
-        for purpose, is_given in new.consents.items()
-        if is_given
+    enter_consents(
+        actor=actor,
+        patient=patient,
+        purposes=[purpose for purpose, is_given in new.consents.items() if is_given],
+        channel=new.consent_channel,
     )
     case = Case(
         patient=patient,
@@ -290,24 +292,6 @@ def share_case(*, actor: Actor, case_id: UUID, user_id: UUID) -> User:
 
 
 @transaction.atomic
-def record_consent(*, actor: Actor, case_id: UUID, purpose: str, is_given: bool) -> None:
-    """Write down that the patient agreed to `purpose`, or took it back."""
-    actor.require(Capability.CASE_WRITE)
-    case = get_case(actor=actor, case_id=case_id, permission="change_case")
-    Consent.objects.create(
-        patient=case.patient, purpose=purpose, is_given=is_given, recorded_by=actor.account()
-    )
-    record_event(
-        actor=actor,
-        action="consent.give" if is_given else "consent.withdraw",
-        object_type="case",
-        object_ids=[case.pk],
-        patient_ids=[case.patient_id],
-        purpose=purpose,
-    )
-
-
-@transaction.atomic
 def record_outcome(*, actor: Actor, case_id: UUID, disease_id: str | None) -> Outcome:
     """The confirmed diagnosis, or None for "none of these"."""
     case, outcome = enter_outcome(actor=actor, case_id=case_id, disease_id=disease_id)
@@ -346,6 +330,8 @@ def delete_case(*, actor: Actor, case: Case) -> None:
     patient = case.patient
     case.delete()
     if not patient.cases.exists():
+        # The acts of consent go with the key alone.
+        PatientKey.objects.filter(patient=patient).delete()
         patient.delete()
 
 

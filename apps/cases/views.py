@@ -22,7 +22,6 @@ from apps.cases.services import (
     change_case,
     create_case,
     read_cases,
-    record_consent,
     share_case,
 )
 from apps.cases.templatetags.patients import sex_words
@@ -117,6 +116,7 @@ def _new_case(form: NewCaseForm) -> NewCase:
         present=present,
         absent=tuple(term_id for term_id in form.ids(present=False) if term_id not in present),
         consents={purpose: form.cleaned_data[purpose] for purpose in Consent.Purpose.values},
+        consent_channel=form.cleaned_data["channel"],
     )
 
 
@@ -150,30 +150,6 @@ class EditCase(CapabilityRequired, View):
             return redirect("predictions:consultation", case_id)
         read_cases(actor=self.actor, cases=[case], action="case.read")
         return render(request, "cases/edit.html", {"form": form, "case": case}, status=422)
-
-
-class ChangeConsent(CapabilityRequired, View):
-    """The patient agrees to a purpose, or takes it back."""
-
-    capability = Capability.CASE_WRITE
-    http_method_names = ["post"]
-
-    def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
-        purpose = request.POST.get("purpose", "")
-        if purpose not in Consent.Purpose.values:
-            raise InvalidInput(
-                [
-                    FieldError(
-                        "purpose", "unknown_purpose", _("Choose care, model training or research."), purpose
-                    )
-                ]
-            )
-        is_given = request.POST.get("given") == "yes"
-        record_consent(actor=self.actor, case_id=case_id, purpose=purpose, is_given=is_given)
-        messages.success(
-            request, _("The consent was recorded.") if is_given else _("The withdrawal was recorded.")
-        )
-        return redirect("predictions:consultation", case_id)
 
 
 class ShareCase(CapabilityRequired, View):

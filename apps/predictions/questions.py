@@ -71,6 +71,8 @@ def questions_beside_list(
     *, actor: Actor, case: Case, prior: str, unknown: Collection[str]
 ) -> tuple[Question, ...]:
     """The questions beside a case's list; none where nothing can be asked now. The event of the page covers them."""
+    if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
+        return ()
     try:
         return _ask(actor, findings_of(case), prior, ASKED, [], None, unknown)
     except (InvalidInput, Unavailable):

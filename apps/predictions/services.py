@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
+from apps.cases.consents import record_consent
 from apps.cases.models import Case, Consent, Sex
 from apps.cases.selectors import get_case, has_consent, split_findings
 from apps.cases.services import (
@@ -19,7 +20,6 @@ from apps.cases.services import (
     enter_case,
     enter_outcome,
     lock_case,
-    record_consent,
 )
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
@@ -131,8 +131,13 @@ def predict_case(*, actor: Actor, case_id: UUID, prior: str | None = None) -> Pr
 
 @transaction.atomic
 def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
-    """Enter a case and predict it as one act with one event: for imports, where the two are never apart."""
+    """Enter a case and predict it as one act with one event: for imports, where the two are never apart.
+
+    Raises Forbidden without the patient's consent to care.
+    """
     actor.require(Capability.PREDICTION_CREATE)
+    if not new.consents.get(Consent.Purpose.CARE):
+        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
     case = enter_case(actor=actor, new=new)
     prediction = _predict(
         actor, Findings(new.present, new.absent, new.age, new.sex, new.uncertain), case, None
@@ -181,6 +186,7 @@ def change_checked_case(
     absent: Sequence[str] | None,
     uncertain: Sequence[str] | None,
     consents: Mapping[str, bool],
+    consent_channel: str,
 ) -> tuple[Case, tuple[Notice, ...]]:
     """Change what is not None: (the case, what was put right). The case must be sound as a whole afterwards.
 
@@ -209,7 +215,9 @@ def change_checked_case(
             uncertain=query.uncertain if has_findings else None,
         )
     for purpose, is_given in consents.items():
-        record_consent(actor=actor, case_id=case_id, purpose=purpose, is_given=is_given)
+        record_consent(
+            actor=actor, case_id=case_id, purpose=purpose, is_given=is_given, channel=consent_channel
+        )
     return get_case(actor=actor, case_id=case_id), query.notices
 
 

@@ -19,13 +19,19 @@ from tests.conftest import MARFAN
 
 pytestmark = pytest.mark.usefixtures("active_model")
 
-TABLES = ("predictions_prediction", "predictions_feedback", "audit_auditevent", "registry_activation")
+TABLES = (
+    "predictions_prediction", "predictions_feedback", "audit_auditevent", "registry_activation", "cases_consent",
+    "cases_consenttext",
+)  # fmt: skip
 CHANGES = ("UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE")
 
 
 @pytest.fixture
-def history(committed_db: None, api: Callable[..., ContractClient], clinician: User) -> dict[str, Any]:
+def history(
+    committed_db: None, api: Callable[..., ContractClient], clinician: User, case_of: Callable[..., Case]
+) -> dict[str, Any]:
     client = api(clinician)
+    case_of(clinician)  # with an act of consent
     prediction = client.post(PREDICTIONS, BODY).json()
     client.post(FEEDBACK, {"prediction": prediction["id"], "diagnosis": MARFAN})
     return prediction

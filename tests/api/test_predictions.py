@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
+from apps.cases.consents import record_consent
 from apps.cases.models import Case
-from apps.cases.services import record_consent
 from apps.predictions.models import Prediction
 from apps.registry.models import ModelVersion
 from tests.api.conftest import BODY, PREDICTIONS, last_event, new_events

@@ -33,6 +33,9 @@ BUDGETS = {
     "change a case": 24,
     "list feedback": 6,
     "give feedback": 13,
+    "read consents": 9,
+    "record consent": 12,
+    "list texts of consent": 3,
     "read the priors": 6,
     "read a note": 6,
     "search terms": 4,
@@ -74,6 +77,11 @@ def calls(
         "change a case": lambda: client.patch(case, {"findings": {"absent": []}}),
         "list feedback": lambda: client.get(FEEDBACK),
         "give feedback": lambda: client.post(FEEDBACK, {"prediction": made[0], "diagnosis": MARFAN}),
+        "read consents": lambda: client.get(f"{case}consents/"),
+        "record consent": lambda: client.post(
+            f"{case}consents/", {"purpose": "training", "given": True, "channel": "oral"}
+        ),
+        "list texts of consent": lambda: client.get("/api/v1/consent-texts/"),
         "read the priors": lambda: client.get("/api/v1/priors/"),
         "read a note": lambda: client.post("/api/v1/notes/findings/", {"text": "Ectopia lentis."}),
         "search terms": lambda: client.get("/api/v1/terms/", {"q": "fingers"}),

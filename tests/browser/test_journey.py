@@ -85,6 +85,7 @@ def test_from_findings_to_an_outcome(
     page.keyboard.type("20")
     page.locator("#id_sex").select_option("female")
     page.locator("#id_care").press("Space")
+    page.locator("#id_channel").select_option("written")
     page.locator("#finding-text").focus()
     for typed, label in TYPED:
         choose_by_keyboard(visitor, typed, label)

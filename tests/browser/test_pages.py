@@ -67,7 +67,9 @@ def test_pages_of_the_other_roles(
     for role, addresses in OF_ROLES.items():
         visitor = visit(width, language, dark=dark)
         visitor.expected.append("422")
-        visitor.sign_in(user_of(role).username, PASSWORD)
+        visitor.sign_in((user := user_of(role)).username, PASSWORD)
+        if role == Role.CLINICIAN:
+            addresses = [*addresses, f"/cases/{case_of(user).pk}/consent/"]
         if role == Role.PRIVACY_OFFICER:
             addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
             addresses.append(f"/retention/access-reports/{patient.pk}/?names=1")
@@ -219,6 +221,7 @@ def test_without_javascript_the_journey_goes_on(
     page.get_by_role("link", name="New case").click()
     page.locator("#id_pseudonym").fill("PLAIN-1")
     page.locator("#id_care").check()
+    page.locator("#id_channel").select_option("oral")
     page.locator("#finding-text").fill("aracnodactyly")
     page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_role("button", name="Arachnodactyly").first.click()

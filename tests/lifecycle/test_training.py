@@ -10,8 +10,9 @@ import pytest
 from apps.accounts.actors import SYSTEM, Actor
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
+from apps.cases.consents import record_consent
 from apps.cases.models import Case
-from apps.cases.services import record_consent, record_outcome
+from apps.cases.services import record_outcome
 from apps.core.jobs import JobState
 from apps.core.problems import Conflict, Denied
 from apps.datasets.services import snapshot_confirmed_cases

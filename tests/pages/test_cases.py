@@ -110,7 +110,7 @@ def test_the_csv_has_the_filtered_rows_no_formula_and_one_event(browser: Client,
 
 def test_a_case_is_entered_with_all_that_was_typed(browser: Client, knowledge: Any) -> None:
     values = {
-        "pseudonym": " K7-1 ", "age_number": "18", "age_unit": "M", "sex": "male", "care": "on",
+        "pseudonym": " K7-1 ", "age_number": "18", "age_unit": "M", "sex": "male", "care": "on", "channel": "oral",
         "finding": ["HP:0001166", "HP:0000193"], "state-HP:0001166": "present", "state-HP:0000193": "absent",
     }  # fmt: skip
     answer = browser.post(NEW, values)
@@ -126,7 +126,7 @@ def test_a_case_is_entered_with_all_that_was_typed(browser: Client, knowledge: A
 
 def test_an_error_keeps_everything_that_was_typed(browser: Client, knowledge: Any) -> None:
     values = {
-        "pseudonym": "", "age_number": "200", "age_unit": "Y", "sex": "female", "care": "on",
+        "pseudonym": "", "age_number": "200", "age_unit": "Y", "sex": "female", "care": "on", "channel": "oral",
         "finding": ["HP:0001166", "HP:0000193"], "state-HP:0001166": "present", "state-HP:0000193": "absent",
         "finding_text": "dolichocefaly",
     }  # fmt: skip

@@ -246,13 +246,17 @@ def test_without_consent_to_care_there_is_no_list(
     assert answer.status_code == 403
     assert 'data-problem="403"' in answer.content.decode()
     assert "<html" not in answer.content.decode()
-    browser.post(reverse("cases:consent", args=[case.pk]), {"purpose": "care", "given": "yes"})
+    browser.post(
+        reverse("cases:consent", args=[case.pk]), {"purpose": "care", "given": "yes", "channel": "oral"}
+    )
     assert browser.post(reverse("predictions:predict", args=[case.pk]), headers=HTMX).status_code == 200
 
 
 def test_a_withdrawn_consent_stops_the_next_list(browser: Client, case: Case) -> None:
     predict(browser, case)
-    browser.post(reverse("cases:consent", args=[case.pk]), {"purpose": "care", "given": "no"})
+    browser.post(
+        reverse("cases:consent", args=[case.pk]), {"purpose": "care", "given": "no", "channel": "oral"}
+    )
     assert browser.post(reverse("predictions:predict", args=[case.pk])).status_code == 403
     assert Prediction.objects.filter(case=case).count() == 1
     assert Consent.objects.filter(patient=case.patient, purpose="care", is_given=False).exists()

@@ -184,7 +184,11 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "finding": MARFAN_FINDINGS[0],
     },
     ("cases:edit", "POST"): lambda caller: {"age_number": 21, "age_unit": "Y", "sex": "female"},
-    ("cases:consent", "POST"): lambda caller: {"purpose": "training", "given": "yes"},
+    ("cases:consent", "POST"): lambda caller: {
+        "purpose": "training",
+        "given": "yes",
+        "channel": "oral",
+    },
     ("cases:share", "POST"): lambda caller: {"user": str(caller.colleague.pk)},
     ("cases:emergency", "POST"): lambda caller: {
         "patient": caller.case.patient.pseudonym,
@@ -219,6 +223,11 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("api:diseases", "GET"): lambda caller: {"q": "marfan"},
     ("api:predictions", "POST"): lambda caller: {"case": str(caller.case.pk)},
     ("api:cases", "POST"): lambda caller: {"pseudonym": "permitted"},
+    ("api:case-consents", "POST"): lambda caller: {
+        "purpose": "training",
+        "given": True,
+        "channel": "oral",
+    },
     ("api:case", "PATCH"): lambda caller: {"age": "P21Y"},
     ("api:feedback", "POST"): lambda caller: {"prediction": str(caller.prediction.pk), "diagnosis": MARFAN},
 }

@@ -114,7 +114,7 @@ def test_nothing_can_be_changed_or_passed_on(
     forbidden = {
         "edit/": {"age_number": 21, "age_unit": "Y", "sex": "male"},
         "share/": {"user": str(colleague.pk)},
-        "consent/": {"purpose": "training", "given": "yes"},
+        "consent/": {"purpose": "training", "given": "yes", "channel": "oral"},
         "findings/": {"finding": "HP:0000098", "state": "present"},
     }
     statuses = {

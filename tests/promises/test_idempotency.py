@@ -97,6 +97,7 @@ class TestOneAfterTheOther:
             "predictions/": {"case": str(case.pk)},
             "predictions/ask-next/": {"case": str(case.pk)},
             "cases/": {"pseudonym": "once"},
+            "cases/<uuid:case_id>/consents/": {"purpose": "care", "given": True, "channel": "oral"},
             "feedback/": {"prediction": prediction, "diagnosis": MARFAN},
             "notes/findings/": {"text": "Tall, with ectopia lentis."},
             "emergencies/": {
@@ -113,6 +114,7 @@ class TestOneAfterTheOther:
         for number, (route, body) in enumerate(bodies.items()):
             sender = officer if "review" in route else client
             address = f"/api/v1/{route}".replace("<uuid:access_id>", str(access.pk))
+            address = address.replace("<uuid:case_id>", str(case.pk))
             first = post(sender, body, f"key-{number}", address)
             assert first.status_code in {200, 201}, first.content
             state = (acts(), Prediction.objects.count(), Case.objects.count(), Feedback.objects.count())

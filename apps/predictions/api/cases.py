@@ -12,7 +12,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.cases.models import Case, Finding, Sex
+from apps.cases.models import Case, Consent, Finding, Sex
 from apps.cases.selectors import consents_of, get_case, search_cases
 from apps.cases.services import NewCase, read_cases
 from apps.core.capabilities import Capability
@@ -38,6 +38,7 @@ class ConsentInput(Input):
     care = FlagField(required=False, help_text=_("that predictions are made for his care"))
     training = FlagField(required=False, help_text=_("that models are trained on his confirmed case"))
     research = FlagField(required=False, help_text=_("that his case is part of de-identified exports"))
+    channel = serializers.ChoiceField(Consent.Channel.choices, required=False, help_text=_("how he said so"))
 
 
 class CaseInput(Input):
@@ -152,6 +153,12 @@ def _terms(findings: Iterable[Finding]) -> list[dict[str, str]]:
     return [{"id": found.term_id, "label": found.term.label} for found in findings]
 
 
+def _consents(given: dict[str, Any]) -> dict[str, Any]:
+    """What the services are told of the consent in a body."""
+    said = dict(given.get("consent", {}))
+    return {"consent_channel": said.pop("channel", ""), "consents": said}
+
+
 def _answer(case: Case, notices: Iterable[Notice] = ()) -> Any:
     case.notices = list(notices)  # type: ignore[attr-defined]
     return CaseAnswer(case).data
@@ -205,7 +212,7 @@ class Cases(Operation):
             present=tuple(findings.get("present", ())),
             absent=tuple(findings.get("absent", ())),
             uncertain=tuple(findings.get("uncertain", ())),
-            consents=given.get("consent", {}),
+            **_consents(given),
         )
         with transaction.atomic():
             case, notices = services.enter_checked_case(actor=self.actor, new=new)
@@ -253,6 +260,6 @@ class CaseRead(Operation):
             present=findings.get("present"),
             absent=findings.get("absent"),
             uncertain=findings.get("uncertain"),
-            consents=given.get("consent", {}),
+            **_consents(given),
         )
         return Response(_answer(case, notices))

@@ -11,6 +11,7 @@ from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.selectors import list_colleagues, people_of
+from apps.cases.consents import list_acts, purposes_of, standing
 from apps.cases.forms import colleague_choices, look_up_finding
 from apps.cases.models import STATES, Case
 from apps.cases.selectors import consents_of, get_case, list_care_team, list_unknown
@@ -100,11 +101,14 @@ class Consultation(CapabilityRequired, View):
         case = get_case(actor=self.actor, case_id=case_id)
         read_cases(actor=self.actor, cases=[case], action="case.read")
         team = list(list_care_team(case=case))
+        acts = list(list_acts(case=case))
         colleagues = list_colleagues(actor=self.actor, capability=Capability.CASE_READ).exclude(
             pk__in=[member.pk for member in team]
         )
         context = differential_context(self, case, past_predictions(self, case)) | {
-            "consents": consents_of(patient_id=case.patient_id),
+            "consents": standing(acts),
+            "consent_rows": purposes_of(acts),
+            "acts": acts,
             "team": team,
             "colleagues": colleague_choices(colleagues),
         }

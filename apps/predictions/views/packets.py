@@ -66,7 +66,7 @@ class TakePacket(CapabilityRequired, View):
                 wanted[state] = [*kept, *wanted[state]]
         age, sex = request.POST.get("age"), request.POST.get("sex")
         case, _notices = change_checked_case(
-            actor=self.actor, case_id=case_id, age=age, sex=sex, **wanted, consents={}
+            actor=self.actor, case_id=case_id, age=age, sex=sex, **wanted, consents={}, consent_channel=""
         )
         if not request.htmx:  # type: ignore[attr-defined]
             return redirect("predictions:consultation", case.pk)

@@ -34,9 +34,11 @@ CONSENT = Activity(
     purpose=_("prove to what a patient agreed, and do no more than that"),
     basis=_("art. 6(1)(c) with art. 7(1), being able to show consent"),
     subjects=_PATIENTS,
-    data=_("for which purpose consent was given or withdrawn, when, and who wrote it down"),
+    data=_(
+        "for which purpose consent was given or withdrawn, to which text, how, when, and who wrote it down"
+    ),
     recipients=_CLINIC,
-    retention=_("as long as the patient has a case"),
+    retention=_("as long as the patient has a case; append-only until his key is destroyed"),
     of_patients=True,
 )
 EMERGENCY = Activity(

@@ -38,8 +38,14 @@ TABLES: list[Table] = [
     table(
         "cases.Consent",
         CONSENT,
-        pseudonymous="id patient is_given recorded_by",
-        none="purpose created_at",
+        pseudonymous="id patient purpose is_given channel text recorded_by",
+        none="created_at",
+    ),
+    table(
+        "cases.ConsentText",
+        CONSENT,
+        none="id created_at purpose version language text valid_from",
+        retention=_("kept, for acts of consent name what was agreed to"),
     ),
     table(
         "cases.EmergencyAccess",
