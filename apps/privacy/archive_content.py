@@ -31,8 +31,16 @@ def collect(patient: Patient, *, made_at: str, accesses: list[dict[str, Any]]) -
             "entered_at": _at(patient),
         },
         "consents": [
-            {"id": str(c.pk), "purpose": c.purpose, "is_given": c.is_given, "at": _at(c)}
-            for c in Consent.objects.filter(patient=patient).order_by("id")
+            {
+                "id": str(act.pk),
+                "purpose": act.purpose,
+                "is_given": act.is_given,
+                "channel": act.channel,
+                "text": act.text.text if act.text else "",
+                "version": act.text.version if act.text else None,
+                "at": _at(act),
+            }
+            for act in Consent.objects.filter(patient=patient).order_by("id").select_related("text")
         ],
         "emergency_accesses": [
             {"at": _at(access), "until": access.expires_at.isoformat(), "reason": access.reason}

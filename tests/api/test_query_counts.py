@@ -33,7 +33,7 @@ BUDGETS = {
     "change a case": 24,
     "list feedback": 6,
     "give feedback": 13,
-    "read consents": 9,
+    "read consents": 10,
     "record consent": 12,
     "list texts of consent": 3,
     "read the priors": 6,
