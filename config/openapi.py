@@ -31,7 +31,7 @@ _MEANINGS = {
     503: "A part that the work needs is down; nothing was kept.",
 }
 _HEADERS = (
-    OpenApiParameter("WWW-Authenticate", str, "header", response=[401], description="Token"),
+    OpenApiParameter("WWW-Authenticate", str, "header", response=[401], description="Bearer, Token"),
     OpenApiParameter("Retry-After", int, "header", response=[429], description="seconds"),
 )
 _ONCE = OpenApiParameter(

@@ -50,10 +50,12 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "guardian",
     "knox",
+    "oauth2_provider",
     "rest_framework",
     "apps.core",
     "apps.audit",
     "apps.accounts",
+    "apps.oauth",
     "apps.knowledge",
     "apps.cases",
     "apps.registry",
@@ -272,14 +274,18 @@ IDEMPOTENCY_HOURS = env.integer(
     "IDEMPOTENCY_HOURS", "hours that an answer is kept for a request that is sent again", 24, 1, 168
 )
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.accounts.authentication.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.oauth.authentication.BearerAuthentication",
+        "apps.accounts.authentication.TokenAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.accounts.permissions.HasCapability"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.core.parsers.StrictJSONParser"],
     "DEFAULT_SCHEMA_CLASS": "config.openapi.ProblemSchema",
     "DEFAULT_THROTTLE_CLASSES": ["apps.accounts.throttling.CallerThrottle"],
     "DEFAULT_THROTTLE_RATES": {
-        "caller": env.text("THROTTLE_RATE", "API requests a token may make", "1200/min")
+        "caller": env.text("THROTTLE_RATE", "API requests a token may make", "1200/min"),
+        "client": env.text("OAUTH_THROTTLE_RATE", "tokens an OAuth client may ask for", "60/min"),
     },
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "EXCEPTION_HANDLER": "config.problems.api_exception_handler",
@@ -292,6 +298,35 @@ REST_KNOX = {
     "AUTO_REFRESH": False,
     "TOKEN_MODEL": KNOX_TOKEN_MODEL,
 }
+# OAuth 2.0 as RFC 9700 wants it; what is not offered is refused even where a client was registered for it (ADR 34).
+OAUTH2_PROVIDER_APPLICATION_MODEL = "oauth.Client"
+OAUTH2_PROVIDER_GRANT_MODEL = "oauth.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth.AccessToken"  # noqa: S105 - names a table
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "oauth.RefreshToken"  # noqa: S105 - names a table
+OAUTH_REFRESH_HOURS = env.integer(
+    "OAUTH_REFRESH_HOURS", "hours for which an OAuth client that is not used stays connected", 12, 1, 720
+)
+OAUTH2_PROVIDER = {
+    "OAUTH2_SERVER_CLASS": "apps.oauth.server.Server",
+    "OAUTH2_VALIDATOR_CLASS": "apps.oauth.validator.Validator",
+    "SCOPES_BACKEND_CLASS": "apps.oauth.scopes.CapabilityScopes",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": 60
+    * env.integer("OAUTH_TOKEN_MINUTES", "minutes for which an OAuth access token opens anything", 10, 1, 60),
+    "AUTHORIZATION_CODE_EXPIRE_SECONDS": 60,
+    "REFRESH_TOKEN_EXPIRE_SECONDS": OAUTH_REFRESH_HOURS * 3600,
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "PKCE_REQUIRED": True,
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
+    "OAUTH2_GRANT_TYPES_SUPPORTED": ["authorization_code", "client_credentials", "refresh_token"],
+    "OAUTH2_RESPONSE_TYPES_SUPPORTED": ["code"],
+    "OAUTH2_TOKEN_ENDPOINT_AUTH_METHODS_SUPPORTED": ["client_secret_basic", "client_secret_post", "none"],
+} | {
+    f"COMPLIANT_BCP_RFC9700_{gate}": True
+    for gate in (
+        "IMPLICIT_GRANT", "PASSWORD_GRANT", "PKCE_METHOD", "ACCESS_TOKEN_TRANSPORT", "AUTHZ_RESPONSE_ISS",
+        "TOKEN_STORAGE", "REFRESH_TOKEN", "REDIRECT_URI_SCHEME", "REDIRECT_URI_MATCHING", "PKCE_REQUIRED",
+    )
+}  # fmt: skip
 SPECTACULAR_SETTINGS = {
     "TITLE": "Hoofbeat",
     "DESCRIPTION": "From a patient's findings, age and sex to a ranked differential diagnosis. "
@@ -363,6 +398,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "lifecycle.schedule_retraining",
         "schedule": 24 * 3600.0,
     },
+    "forget OAuth tokens that have expired": {"task": "oauth.forget_expired_tokens", "schedule": 3600.0},
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     # The privacy officer hears of an emergency access within a minute.
     "watch for what should alarm somebody": {"task": "alerts.watch", "schedule": 15.0},
@@ -433,6 +469,11 @@ LOGGING = {
             "LOG_LEVEL", "least level of the logs", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")
         ),
     },
-    # Each failed sign-in is an audit event.
-    "loggers": {"axes": {"level": "ERROR"}},
+    "loggers": {
+        # Each failed sign-in, and each refusal of a client, is an audit event.
+        "axes": {"level": "ERROR"},
+        "oauth2_provider": {"level": "ERROR"},
+        # What it would say at DEBUG holds tokens.
+        "oauthlib": {"level": "ERROR"},
+    },
 }

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from apps.oauth.views import Metadata
 from config import views
 
 handler400 = "config.problems.bad_request"
@@ -16,6 +17,8 @@ urlpatterns = [
     path("health/ready", views.ready, name="health-ready"),
     path("language/", views.set_language, name="set-language"),
     path("account/", include("apps.accounts.urls")),
+    path("oauth/", include("apps.oauth.urls")),
+    path(".well-known/oauth-authorization-server", Metadata.as_view(), name="oauth-metadata"),
     path("cases/", include("apps.cases.urls")),
     path("", include("apps.predictions.urls")),
     path("knowledge/", include("apps.knowledge.urls")),

@@ -1,11 +1,23 @@
 """Whoever acts: an account with its roles and capabilities, from where, and with which token."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 from uuid import UUID
 
 from apps.accounts.models import User
 from apps.core.identifiers import NOWHERE
 from apps.core.problems import Denied
+
+
+class Token(Protocol):
+    """What lets a program act for an account, such as `apps.accounts.models.ApiToken`."""
+
+    @property
+    def public_id(self) -> UUID: ...
+    @property
+    def scopes(self) -> Iterable[str] | None:
+        """Capabilities; None is every one of its account."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from apps.accounts.actors import Actor
+from apps.accounts.actors import Actor, Token
 from apps.accounts.factors import has_second_factor, needs_second_factor
 from apps.accounts.lockout import Attempt
-from apps.accounts.models import ApiToken, User
+from apps.accounts.models import User
 from apps.accounts.selectors import get_actor
 from apps.accounts.services import record_session
 from apps.accounts.sessions import has_proven_second_factor, note_activity, why_over
@@ -24,7 +24,7 @@ from apps.core.capabilities import PUBLIC
 from apps.core.tenancy import enter_organisation
 
 
-def actor_of(request: HttpRequest, user: User | None, token: ApiToken | None = None) -> Actor:
+def actor_of(request: HttpRequest, user: User | None, token: Token | None = None) -> Actor:
     """The actor behind `request`; one without capabilities when nobody is signed in."""
     address = request.META.get("REMOTE_ADDR") or None
     request_id = getattr(request, "request_id", "")
@@ -33,7 +33,7 @@ def actor_of(request: HttpRequest, user: User | None, token: ApiToken | None = N
     return get_actor(user=user, token=token, address=address, request_id=request_id)
 
 
-def act_as(request: HttpRequest, user: User | None, token: ApiToken | None = None) -> Actor:
+def act_as(request: HttpRequest, user: User | None, token: Token | None = None) -> Actor:
     """The actor behind `request`, whose organisation's rows are there from now on, and no other's."""
     actor = actor_of(request, user, token)
     enter_organisation(actor.scope)

@@ -60,3 +60,8 @@ class ApiToken(AbstractAuthToken):
         ordering = ["-created"]
         verbose_name = _("API token")
         verbose_name_plural = _("API tokens")
+
+    @property
+    def caller(self) -> str:
+        """Under which its calls are counted."""
+        return str(self.public_id)

@@ -7,18 +7,21 @@ from uuid import UUID
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 
-from apps.accounts.actors import Actor
+from apps.accounts.actors import Actor, Token
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied
 from apps.core.tenancy import organisation_scope
 
 _CAPABILITIES = frozenset(Capability.values)
+_PAGES_ONLY = {Capability.ACCOUNT_SELF, Capability.ADMIN_ACCESS}
+PROGRAM_SCOPES = [capability for capability in Capability if capability not in _PAGES_ONLY]
+"""What a program may be allowed: all but what programs have no use for."""
 T = TypeVar("T")
 
 
 def get_actor(
-    *, user: User, token: ApiToken | None = None, address: str | None = None, request_id: str = ""
+    *, user: User, token: Token | None = None, address: str | None = None, request_id: str = ""
 ) -> Actor:
     """The actor that `user` is right now: one query, so a change of role holds from the next request on.
 
@@ -60,8 +63,7 @@ def _in_organisation(organisation_id: UUID, work: Callable[[UUID], T]) -> T:
 
 def grantable_scopes(*, actor: Actor) -> list[Capability]:
     """What the actor may let a token do: what he may himself, but for what programs have no use for."""
-    pages_only = {Capability.ACCOUNT_SELF, Capability.ADMIN_ACCESS}
-    return [capability for capability in Capability if actor.can(capability) and capability not in pages_only]
+    return [capability for capability in PROGRAM_SCOPES if actor.can(capability)]
 
 
 def list_tokens(*, actor: Actor) -> QuerySet[ApiToken]:

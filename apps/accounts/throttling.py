@@ -10,7 +10,7 @@ logger = logging.getLogger(__name__)
 
 
 class CallerThrottle(SimpleRateThrottle):
-    """A rate per token, or per address for callers without one.
+    """A rate per token, per client of OAuth and its user, or per address for callers without either.
 
     When the cache is down it lets requests through: a differential diagnosis matters more than a counter.
     """
@@ -18,7 +18,7 @@ class CallerThrottle(SimpleRateThrottle):
     scope = "caller"
 
     def get_cache_key(self, request: Any, view: Any) -> str:
-        ident = str(request.auth.public_id) if request.auth else self.get_ident(request)
+        ident = request.auth.caller if request.auth else self.get_ident(request)
         return self.cache_format % {"scope": self.scope, "ident": ident}
 
     def allow_request(self, request: Any, view: Any) -> bool:

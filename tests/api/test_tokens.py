@@ -52,7 +52,7 @@ def test_no_valid_token_is_401(header: str, db: None) -> None:
     client = ContractClient(raise_request_exception=False)
     response = client.get(PREDICTIONS, HTTP_AUTHORIZATION=header)
     assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Token"
+    assert response.headers["WWW-Authenticate"] == "Bearer, Token"
 
 
 def test_an_expired_token_is_401(clinician: User, token_of: Issue) -> None:

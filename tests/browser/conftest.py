@@ -5,7 +5,6 @@
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -15,9 +14,9 @@ from typing import Any
 import pytest
 from allauth.mfa.totp.internal import auth as totp
 from axe_playwright_python.sync_playwright import Axe
-from django.core.servers.basehttp import ThreadedWSGIServer, WSGIRequestHandler
-from django.core.wsgi import get_wsgi_application
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.served import served
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = [
@@ -46,25 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-class _Quiet(WSGIRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        """One line a request would bury what a failing test says."""
-
-
 @pytest.fixture
 def site(committed_db: None, active_model: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The address of a server with threads, as in production; its rows are committed and removed afterwards."""
     # Playwright's event loop lives in this thread, which makes Django refuse the ORM of the fixtures.
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    server = ThreadedWSGIServer(("127.0.0.1", 0), _Quiet)
-    server.daemon_threads = False
-    server.set_app(get_wsgi_application())
-    thread = threading.Thread(target=server.serve_forever, name="site")
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with served() as address:
+        yield address
 
 
 @pytest.fixture(scope="package")

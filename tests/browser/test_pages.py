@@ -31,7 +31,8 @@ OF_ROLES = {
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
     Role.AUDITOR: ["/audit/", "/audit/?patient=1", "/audit/integrity/"],
-    Role.INTEGRATOR: ["/account/", "/account/password/"],
+    Role.INTEGRATOR: ["/account/", "/account/password/", "/oauth/programs/"],
+    Role.ADMINISTRATOR: ["/oauth/clients/"],
 }
 
 FOUND = {

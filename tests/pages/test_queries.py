@@ -32,6 +32,8 @@ BUDGET = {
     "knowledge:disease": 7,
     "knowledge:terms": 6,
     "accounts:account": 5,
+    "oauth:programs": 5,
+    "oauth:clients": 7,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 6,
     "privacy:access-report": 14,
@@ -47,6 +49,7 @@ ROLES = {
     "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,
     "audit:integrity": Role.AUDITOR,
+    "oauth:clients": Role.ADMINISTRATOR,
 }
 
 

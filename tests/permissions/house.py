@@ -1,5 +1,7 @@
 """One organisation with a person of each role, real things for the addresses that take an id, and real requests."""
 
+import base64
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -16,11 +18,12 @@ from django.utils import timezone
 
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
-from apps.accounts.selectors import get_actor, grantable_scopes
+from apps.accounts.selectors import PROGRAM_SCOPES, get_actor, grantable_scopes
 from apps.audit.models import AuditEvent
 from apps.cases.models import Case, EmergencyAccess
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
+from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.privacy.models import AccessArchive, Erasure
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
@@ -44,6 +47,7 @@ class Caller:
     token: ApiToken
     access: EmergencyAccess
     colleague: User
+    program: oauth.Client
     model_number: int
     cookies: SimpleCookie
     client: Client
@@ -76,6 +80,7 @@ class Caller:
             "event_id": self._event_id(),
             "token_id": self.token.public_id,
             "factor_id": 1,
+            "client_id": self.program.public_id,
             "disease_id": MARFAN,
             "term_id": MARFAN_FINDINGS[0],
             "number": self.model_number,
@@ -143,6 +148,35 @@ def archive_of(case: Case) -> AccessArchive:
     return archive
 
 
+def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
+    """An OAuth client that may act for everybody, and does for `user`."""
+    program = oauth.Client.objects.create(
+        name="Patient record",
+        organisation=organisation,
+        scopes=[str(scope) for scope in PROGRAM_SCOPES],
+        redirect_uris="https://ehr.example/callback",
+        client_type=oauth.Client.CLIENT_CONFIDENTIAL,
+        authorization_grant_type=oauth.Client.GRANT_AUTHORIZATION_CODE,
+    )
+    if user is not None:
+        held = {"application": program, "user": user, "token": f"{program.public_id}"}
+        oauth.RefreshToken.objects.create(**held)
+    return program
+
+
+def asked_for(program: oauth.Client) -> dict[str, str]:
+    """What a client's way to the consent names."""
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(b"verifier" * 8).digest()).rstrip(b"=").decode()
+    return {
+        "response_type": "code",
+        "client_id": program.client_id,
+        "redirect_uri": program.redirect_uris,
+        "scope": " ".join(program.scopes),
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+    }
+
+
 def session_of(user: User | None) -> SimpleCookie:
     """The cookies of somebody who is signed in, or of nobody."""
     client = Client()
@@ -177,6 +211,15 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "old_password": PASSWORD,
         "new_password1": "another-long-password-7",
         "new_password2": "another-long-password-7",
+    },
+    ("oauth:authorize", "GET"): lambda caller: asked_for(caller.program),
+    ("oauth:authorize", "POST"): lambda caller: asked_for(caller.program) | {"answer": "allow"},
+    ("oauth:token", "POST"): lambda caller: {"grant_type": "client_credentials"},
+    ("oauth:clients", "POST"): lambda caller: {
+        "name": "Patient record",
+        "kind": "web",
+        "redirect_uris": "https://ehr.example/callback",
+        "scopes": ["case.read"],
     },
     ("cases:new", "POST"): lambda caller: {
         "pseudonym": "permitted",

@@ -35,6 +35,7 @@ from tests.permissions.house import (
     archive_of,
     emergency_of,
     past_erasure,
+    program_of,
     session_of,
 )
 
@@ -100,6 +101,7 @@ def callers(
             token=token,
             access=emergency_of(case),
             colleague=colleague,
+            program=program_of(organisation, user),
             model_number=active_model.number,
             cookies=session_of(user),
             client=client,

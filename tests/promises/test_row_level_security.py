@@ -39,6 +39,7 @@ from tests.conftest import EVERYWHERE, MARFAN
 OPEN = {
     "accounts_user": "whoever signs in belongs to no organisation yet",
     "accounts_apitoken": "a token says which organisation its owner is of",
+    "oauth_client": "a program names its client before anybody knows the organisation; it holds no patient's data",
     "audit_auditevent": "the sealer and the verifier read all of it; it holds opaque ids and codes alone",
     "audit_verification": "the trail is one for all; it says who asked, and numbers and opaque ids of what was found",
     "core_answeredrequest": "its answers are ciphertext that only key and body of the same request open",

@@ -1,0 +1,71 @@
+"""A program asks to act for somebody, and he answers with the keyboard, in a real browser with its policies."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from apps.accounts.roles import Role
+from tests.browser.conftest import Visitor
+from tests.conftest import PASSWORD
+from tests.permissions.house import asked_for, program_of
+
+
+@pytest.mark.parametrize(("width", "language"), [(1280, "en"), (390, "es")])
+def test_consent(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], width: int, language: str
+) -> None:
+    clinician = user_of()
+    program = program_of(clinician.organisation, None)
+    visitor = visit(width, language)
+    page = visitor.page
+    page.route("https://ehr.example/**", lambda route: answer_of_the_program(route))
+    # Who is not signed in is led there and back; the policy of the pages must let him go on to the program.
+    visitor.goto("/oauth/authorize/?" + urlencode(asked_for(program)))
+    page.locator("#id_username").fill(clinician.username)
+    page.locator("#id_password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Patient record")).to_be_visible()
+    visitor.look("consent")
+    page.locator("main button").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"https://ehr\.example/callback\?code="))
+    visitor.goto("/oauth/programs/")
+    expect(page.get_by_text("ehr.example")).to_have_count(0)
+
+
+def answer_of_the_program(route: Route) -> None:
+    route.fulfill(
+        status=200, content_type="text/html", body="<html lang=en><title>Done</title><p>Done</p></html>"
+    )
+
+
+def test_an_administrator_registers_and_revokes_a_client(
+    visit: Callable[..., Visitor], user_of: Callable[..., Any]
+) -> None:
+    visitor = visit()
+    page = visitor.page
+    visitor.expected.append("422")
+    visitor.sign_in(user_of(Role.ADMINISTRATOR).username, PASSWORD)
+    visitor.goto("/account/")
+    page.get_by_role("link", name="OAuth clients").click()
+    page.get_by_label("Name").fill("Laboratory")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_text("Choose the account as which the service acts.")).to_be_visible()
+    visitor.look("client-refused")
+    page.get_by_label("Kind").select_option("web")
+    page.get_by_label("Addresses to return to").fill("http://lab.example/back")
+    page.get_by_label("Read the cases of one's care team").check()
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_text("http://lab.example/back is no https:// address")).to_be_visible()
+    page.get_by_label("Addresses to return to").fill("https://lab.example/back")
+    page.get_by_role("button", name="Register").click()
+    expect(page.get_by_label("Secret")).to_have_value(re.compile(r"\w{128}"))
+    visitor.look("client-made")
+    page.get_by_role("link", name="Revoke Laboratory").click()
+    visitor.look("client-revoke")
+    page.get_by_role("button", name="Revoke the client").click()
+    expect(page.get_by_text("There is no client yet.")).to_be_visible()
