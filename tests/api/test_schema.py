@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.core.capabilities import Capability
 from config.checks import endpoints
 from tests.api.contract import document
 
@@ -59,7 +60,9 @@ def test_every_operation_says_what_can_go_wrong() -> None:
                 media = response["content"]["application/problem+json"]
                 assert media["schema"] == {"$ref": "#/components/schemas/Problem"}
                 assert media["examples"]
-        assert operation["security"] == [{"token": []}]
+        scoped, token = operation["security"]
+        assert token == {"token": []}
+        assert set(scoped["oauth2"]) <= set(Capability.values)
         assert operation["summary"]
         assert operation["description"]
 
