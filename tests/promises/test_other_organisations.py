@@ -27,6 +27,7 @@ from tests.permissions.house import (
     archive_of,
     emergency_of,
     past_erasure,
+    program_of,
     session_of,
 )
 from tests.permissions.test_matrix import methods_of
@@ -44,6 +45,7 @@ OWNED = {
     "erasure_id",
     "event_id",
     "archive_id",
+    "client_id",
 }
 SHARED = {"disease_id", "term_id", "number"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
@@ -90,6 +92,7 @@ def make_caller(
         token=token_of(owner)[0],
         access=emergency_of(case),
         colleague=owner,
+        program=program_of(owner.organisation, owner),
         model_number=model.number,
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
