@@ -46,6 +46,7 @@ def test_consent(
     clinician = user_of()
     program = program_of(clinician.organisation, None)
     program.redirect_uris = f"{listening}/callback"
+    program.client_type = program.CLIENT_PUBLIC  # others need https
     program.save()
     visitor = visit(width, language)
     page = visitor.page
