@@ -41,7 +41,7 @@ from ml.serving.pairs import DiseasePair, PairLimit, scored_pairs
 from ml.serving.priors import Prior, PriorBasis, Priors
 from ml.serving.query import Query
 from ml.serving.sets import SetLimits
-from ml.serving.sufficiency import Kinds, Limits, Sufficiency, detail_of, level_of
+from ml.serving.sufficiency import Kinds, Limits, Sufficiency, Wanted, detail_of, level_of
 from ml.serving.vocabulary import Vocabulary
 
 MOST_RANKED = 100
@@ -275,8 +275,11 @@ class Predictor:
         information = self._finding_model.information[terms]
         level = level_of(self._limits, information, float(explained[0]))
         contradictions = sum(notice.code == "inconsistent" for notice in query.notices)
-        gains = self._asker.gains(query, Ranked.of(score, probability))
-        return Sufficiency(level, detail_of(level, len(terms), contradictions), self._kinds.wanted(gains))
+        wanted: tuple[Wanted, ...] = ()
+        if level != "sufficient":
+            # Most of the time of a prediction, and only of use where something is wanted.
+            wanted = self._kinds.wanted(self._asker.gains(query, Ranked.of(score, probability)))
+        return Sufficiency(level, detail_of(level, len(terms), contradictions), wanted)
 
     def pairs(self, query: Query, *, prior: str | Prior | None = None) -> tuple[DiseasePair, ...]:
         """Pairs of diseases that explain the findings better than any single one; empty where none does.

@@ -33,7 +33,8 @@ class Sufficiency:
 
     `level`: "sufficient"; "few" or "general" (the findings together tell too little, because they are few or because
     they fit very many diseases); "outside" (no disease of the model explains them); "none" (nothing to rank by).
-    `detail` says so in a sentence; `wanted` are kinds of findings that would help, most telling first.
+    `detail` says so in a sentence; `wanted` are kinds of findings that would help, most telling first, where the
+    findings are not sufficient.
     """
 
     level: Level

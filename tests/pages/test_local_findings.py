@@ -80,7 +80,7 @@ def suggested(browser: Client, typed: str) -> str:
 
 
 def enter_case(browser: Client, finding: str) -> Case:
-    form = {"pseudonym": "P-1", "sex": "female", "care": "on", "finding": finding}
+    form = {"pseudonym": "P-1", "sex": "female", "care": "on", "channel": "oral", "finding": finding}
     answer = browser.post(reverse("cases:new"), form)
     assert answer.status_code == 302, answer.content.decode()
     return Case.objects.get()
