@@ -21,6 +21,12 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 SECRET_KEY = env.text("SECRET_KEY", "the key that signs sessions; at least 50 random characters")
 if len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY is too short; it needs at least 50 random characters.")
+SECRET_KEY_FALLBACKS = env.words(
+    "SECRET_KEY_FALLBACKS",
+    "earlier keys: sessions and second factors made with them go on, nothing new is signed",
+)
+if any(len(key) < 50 for key in SECRET_KEY_FALLBACKS):
+    raise ImproperlyConfigured("SECRET_KEY_FALLBACKS holds a key of less than 50 characters.")
 DEBUG = env.flag("DEBUG", "show tracebacks to the browser; never where patients are", False)
 ALLOWED_HOSTS = env.words(
     "ALLOWED_HOSTS", "host names that this server answers to", "127.0.0.1,localhost,[::1]"

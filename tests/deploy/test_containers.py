@@ -21,6 +21,7 @@ from config.environment import declared
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: Mapping[str, Mapping[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "hoofbeat"}
@@ -69,14 +70,40 @@ def test_only_the_bootstrap_may_change_tables() -> None:
     assert [name for name in OURS if "MIGRATION_DATABASE_URL" in OURS[name]["environment"]] == ["bootstrap"]
 
 
-def test_no_secret_has_a_default_and_all_are_explained() -> None:
-    used = INTERPOLATION.findall(COMPOSE)
-    assert used
-    assert {rest[:2] for _name, rest in used} == {":?"}, "a variable of the composition has a default"
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    explained = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
-    assert set(explained) == {name for name, _rest in used}
-    assert not any(explained.values()), "the example holds a value that somebody would keep"
+def test_what_must_be_set_has_no_default_and_is_empty_in_the_example() -> None:
+    required = {name for name, rest in INTERPOLATION.findall(COMPOSE) if rest.startswith(":?")}
+    assert {"SECRET_KEY", "APP_PASSWORD", "VALKEY_PASSWORD", "MASTER_KEYS_FILE"} <= required
+    filled = re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
+    assert dict(filled) == dict.fromkeys(required, ""), (
+        "it holds a value that somebody would keep, or lacks one"
+    )
+
+
+def test_every_setting_is_explained_reaches_the_containers_and_is_shown_with_its_default() -> None:
+    """A setting that is read and not in the example fails, and so does one in the example that nothing reads."""
+    optional = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+    required = set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    interpolated = {name for name, _rest in INTERPOLATION.findall(COMPOSE)}
+    settings = set(declared())
+    # The keys come as files only (NAME_FILE), and tracebacks are for nobody who uses the containers.
+    set_inside = {name for service in OURS.values() for name in service["environment"]}
+    inside = set_inside | {name.removesuffix("_FILE") for name in set_inside}
+    assert settings - inside == {"DEBUG"}
+    assert settings <= required | set(optional), "read, and not explained"
+    files = {name for name in optional if name.endswith("_FILE") and name.removesuffix("_FILE") in settings}
+    assert required | set(optional) <= settings | interpolated | files, "explained, and nothing reads it"
+    # Compose takes none from `.env` by itself: each has its own line in docker-compose.yml.
+    by_compose = EXAMPLE[EXAMPLE.index("# ---- What docker-compose.yml sets by itself") :]
+    passed = {name for name in optional if f"# {name}=" not in by_compose}
+    assert passed <= interpolated, "explained as yours to set, and never passed on"
+    shown = {name: value for name, value in optional.items() if name in passed and name in settings}
+    places = {
+        "AUDIT_ANCHOR",
+        "ERASURE_LEDGER",
+    }  # volumes in the containers, folders of the checkout elsewhere
+    assert {n: v for n, v in shown.items() if n not in places} == {
+        name: declared()[name].default for name in shown if name not in places
+    }
 
 
 @pytest.mark.parametrize("service", SERVICES)
