@@ -6,6 +6,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -79,6 +80,14 @@ def integer(name: str, description: str, default: int, minimum: int, maximum: in
 def words(name: str, description: str, default: str = "") -> list[str]:
     """Read a list whose items are separated by commas."""
     return [word.strip() for word in text(name, description, default).split(",") if word.strip()]
+
+
+def networks(name: str, description: str) -> list[IPv4Network | IPv6Network]:
+    """Read networks and addresses, such as 10.1.0.0/16 and ::1, separated by commas; none by default."""
+    try:
+        return [ip_network(word) for word in words(name, description)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}. It is: {description}.") from None
 
 
 def choice(name: str, description: str, default: str, options: tuple[str, ...]) -> str:

@@ -74,6 +74,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.core.proxies.ProxyMiddleware",
     "apps.core.middleware.RequestIdMiddleware",
     "apps.core.middleware.OrganisationMiddleware",
     "apps.core.middleware.BrowserPolicyMiddleware",
@@ -294,6 +295,7 @@ REST_FRAMEWORK = {
         "client": env.text("OAUTH_THROTTLE_RATE", "tokens an OAuth client may ask for", "60/min"),
     },
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "NUM_PROXIES": 0,  # who calls is known before (apps/core/proxies.py), as for the trail and the lock-out
     "EXCEPTION_HANDLER": "config.problems.api_exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -436,6 +438,9 @@ WHITENOISE_AUTOREFRESH = False
 
 TLS = env.flag("TLS", "the site is served over TLS: secure cookies, HSTS, redirect to https", True)
 SECURE_SSL_REDIRECT = TLS
+TRUSTED_PROXIES = env.networks(
+    "TRUSTED_PROXIES", "networks of the proxies whose X-Forwarded-For is believed, separated by commas"
+)
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
