@@ -154,8 +154,8 @@ class RevokeToken(CapabilityRequired, View):
 
 
 @method_decorator(sensitive_post_parameters(), name="dispatch")
-class ChangePassword(CapabilityRequired, View):
-    """The old password, then the new one."""
+class ChangePassword(CapabilityRequired, ReauthenticationRequired, View):
+    """The old password, then the new one; asks for the second factor first where that was proven long ago."""
 
     capability = Capability.ACCOUNT_SELF
 

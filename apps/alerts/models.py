@@ -58,8 +58,12 @@ class Channel(models.TextChoices):
     WEBHOOK = "webhook", _("webhook")
 
 
+# Ever longer pauses up to an hour: about a day (apps/alerts/services.py).
+MOST_ATTEMPTS = 32
+
+
 class Delivery(Record):
-    """One way of telling of an alert, tried again until it worked."""
+    """One way of telling of an alert, tried again until it worked, or `MOST_ATTEMPTS` times."""
 
     alert = models.ForeignKey(Alert, models.CASCADE, related_name="deliveries")
     channel = models.CharField(max_length=10, choices=Channel)
@@ -76,3 +80,8 @@ class Delivery(Record):
                 fields=["due_at"], condition=models.Q(delivered_at__isnull=True), name="alert_delivery_due"
             )
         ]
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it failed so often that it is not tried again."""
+        return self.delivered_at is None and self.attempts >= MOST_ATTEMPTS

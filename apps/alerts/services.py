@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.alerts.models import Alert, Channel, Delivery
+from apps.alerts.models import MOST_ATTEMPTS, Alert, Channel, Delivery
 from apps.alerts.rules import Finding, findings_in
 from apps.alerts.selectors import addresses_of, channels, is_known
 from apps.audit.models import Outcome
@@ -65,16 +65,19 @@ def _raise(finding: Finding, organisation_id: UUID, now: datetime) -> None:
 def deliver_due(*, now: datetime) -> int:
     """Try each delivery that is due once, in the organisation in whose scope this is called; returns how many worked.
 
-    What failed is due again later and later.
+    What failed is due again later and later, for about a day.
     """
-    due = list(Delivery.objects.filter(delivered_at=None, due_at__lte=now).values_list("pk", flat=True))
+    waiting = Delivery.objects.filter(delivered_at=None, due_at__lte=now, attempts__lt=MOST_ATTEMPTS)
+    due = list(waiting.values_list("pk", flat=True))
     return sum(_deliver(delivery_id, now) for delivery_id in due)
 
 
 @transaction.atomic
 def _deliver(delivery_id: UUID, now: datetime) -> bool:
     rows = Delivery.objects.select_for_update(skip_locked=True, of=("self",)).select_related("alert")
-    delivery = rows.filter(pk=delivery_id, delivered_at=None, due_at__lte=now).first()
+    delivery = rows.filter(
+        pk=delivery_id, delivered_at=None, due_at__lte=now, attempts__lt=MOST_ATTEMPTS
+    ).first()
     if delivery is None:
         return False
     delivery.attempts += 1
@@ -86,6 +89,8 @@ def _deliver(delivery_id: UUID, now: datetime) -> bool:
         delivery.error = type(error).__name__
         delivery.due_at = now + min(_FIRST_PAUSE * 2 ** min(delivery.attempts - 1, 10), _LONGEST_PAUSE)
         logger.warning("alert %s: %s failed: %s", delivery.alert_id, delivery.channel, delivery.error)
+        if delivery.is_given_up:
+            logger.error("alert %s: %s is given up", delivery.alert_id, delivery.channel)
     else:
         delivery.delivered_at = timezone.now()
     delivery.save()

@@ -19,7 +19,7 @@ from django.utils import timezone
 from apps.accounts.actors import Actor
 from apps.accounts.models import Organisation, User
 from apps.accounts.roles import Role
-from apps.alerts.models import Alert, Delivery
+from apps.alerts.models import MOST_ATTEMPTS, Alert, Delivery
 from apps.alerts.services import deliver_due, raise_alerts
 from apps.alerts.tasks import watch
 from apps.audit.models import AuditEvent, Outcome, SealerState, Verification
@@ -165,6 +165,23 @@ def test_a_receiver_that_is_gone_keeps_nothing_else_waiting(
     watch()
     assert len(mail.outbox) == 1
     assert Delivery.objects.get(channel="webhook").error == "URLError"
+
+
+def test_a_receiver_that_stays_gone_is_given_up_and_the_page_says_so(
+    receiver: Receiver, opened: Case, page: Callable[..., Client], user_of: Callable[..., User]
+) -> None:
+    receiver.status = 500
+    raise_alerts(organisation_id=opened.organisation_id, now=timezone.now())
+    begun = now = timezone.now()
+    for _try in range(100):
+        now += timedelta(hours=1)
+        deliver_due(now=now)
+    tried = len(receiver.received)
+    webhook = Delivery.objects.get(channel="webhook", alert__kind="emergency")
+    assert (webhook.attempts, webhook.is_given_up, tried) == (MOST_ATTEMPTS, True, MOST_ATTEMPTS)
+    officer = user_of(Role.PRIVACY_OFFICER, opened.organisation)
+    assert f"given up after {MOST_ATTEMPTS} attempts" in page(officer).get("/alerts/").content.decode()
+    print(f"{tried} attempts in {(webhook.due_at - begun).total_seconds() / 3600:.0f} h, then none in 68")
 
 
 def test_repeated_denials(

@@ -33,6 +33,8 @@ def acts(colleague: User) -> dict[str, list[tuple[str, str, str]]]:
     return {
         "clinician": [
             ("POST", "/account/", "/account/"),
+            ("GET", "/account/password/", "/account/password/"),
+            ("POST", "/account/password/", "/account/"),
             ("GET", "/account/factors/app/", "/account/factors/app/"),
             ("POST", "/account/factors/app/", "/account/"),
             ("GET", "/account/factors/passkey/", "/account/factors/passkey/"),
