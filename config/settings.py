@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.encryption.keyring import parse_keys
 from config import environment as env
+from config.servers import broker_options, database_options
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -131,6 +132,16 @@ DATABASES = {
         conn_health_checks=True,
     )
 }
+# The files are given by their path: DATABASE_ROOT_CERTIFICATE_FILE would be a file that holds a path.
+DATABASES["default"].setdefault("OPTIONS", {}).update(
+    database_options(
+        env.text(
+            "DATABASE_ROOT_CERTIFICATE",
+            "file of the authority that signed PostgreSQL's certificate: no connection without TLS 1.2 and that name",
+            "",
+        )
+    )
+)
 # `manage.py migrate` connects with it; the web server and the workers neither need nor get it.
 MIGRATION_DATABASE_URL = env.url(
     "MIGRATION_DATABASE_URL",
@@ -139,16 +150,23 @@ MIGRATION_DATABASE_URL = env.url(
     default="",
 )
 
+CACHE_URL = env.url("CACHE_URL", "Valkey or Redis for throttling", ("redis", "rediss"))
+BROKER_URL = env.url("BROKER_URL", "Valkey or Redis as Celery's broker", ("redis", "rediss"))
+BROKER_ROOT_CERTIFICATE = env.text(
+    "BROKER_ROOT_CERTIFICATE",
+    "file of the authority that signed the certificates of broker and cache, whose URLs begin with rediss://",
+    "",
+)
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": env.url("CACHE_URL", "Valkey or Redis for throttling", ("redis", "rediss")),
+        "LOCATION": CACHE_URL,
         # Throttling must not hang a clinical request when the cache is gone.
-        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1},
+        "OPTIONS": {"socket_connect_timeout": 1, "socket_timeout": 1}
+        | broker_options(CACHE_URL, BROKER_ROOT_CERTIFICATE),
     }
 }
 
-BROKER_URL = env.url("BROKER_URL", "Valkey or Redis as Celery's broker", ("redis", "rediss"))
 MODEL_STORE = Path(env.text("MODEL_STORE", "folder of model artefacts", str(BASE_DIR / "var" / "models")))
 DATA_STORE = Path(env.text("DATA_STORE", "folder of dataset versions", str(BASE_DIR / "var" / "datasets")))
 AUDIT_ANCHOR = env.text(
@@ -382,6 +400,7 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", "sender of e-mails", "hoofbeat@local
 # --- Work behind the scenes ------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = BROKER_URL
+CELERY_BROKER_USE_SSL = broker_options(BROKER_URL, BROKER_ROOT_CERTIFICATE) or None
 CELERY_TASK_IGNORE_RESULT = True  # what a task did stands in its own row, which people can see
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
