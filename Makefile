@@ -12,7 +12,7 @@ LOCAL := $(BIN)/python -m config.local
 BESIDE_SERVERS := $(LOCAL) python --
 PAGES := $(wildcard templates)
 
-.PHONY: help setup run test lint lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge format lock
+.PHONY: help setup run test audit lint lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge format lock
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make test    the whole test suite; ARGS="-k words" goes to pytest'
 	@echo 'make setup   only install the locked packages into .venv'
 	@echo 'make lint    every static check; make format mends what a tool can mend'
+	@echo 'make audit   locked packages against published advisories; ARGS=--strict fails when they could not be asked'
 	@echo 'make lock    renew requirements/lock.txt after a change in pyproject.toml'
 
 # Does nothing, in a moment, when .venv holds what the lock says.
@@ -31,6 +32,9 @@ run: setup
 
 test: setup
 	@exec $(LOCAL) test -- --numprocesses 2 $(ARGS)
+
+audit: setup
+	@$(BIN)/python -m config.advisories $(ARGS)
 
 # `make --keep-going lint` goes on after a failed one.
 lint: lint-code lint-floors lint-types lint-migrations lint-templates lint-knowledge
