@@ -111,6 +111,11 @@ def test_nothing_can_be_changed_or_passed_on(
     browser: Client, clinician: User, colleague: User, case: Case, actor_of: Callable[[User], Actor]
 ) -> None:
     ask(browser, case)
+    seen = browser.get(f"/cases/{case.pk}/").content.decode()
+    offered = [
+        act for act in ("edit/", "outcome/", "share/", "consent/", "findings/") if f"/{case.pk}/{act}" in seen
+    ]
+    assert not offered, "the page offers what is refused"
     forbidden = {
         "edit/": {"age_number": 21, "age_unit": "Y", "sex": "male"},
         "share/": {"user": str(colleague.pk)},

@@ -111,6 +111,8 @@ class Consultation(CapabilityRequired, View):
             "acts": acts,
             "team": team,
             "colleagues": colleague_choices(colleagues),
+            # Nothing is offered that would be refused: an emergency lets him read and predict.
+            "read_only": bool(case.emergency_until) and request.user not in team,  # type: ignore[attr-defined]
         }
         return render(request, "consultation/page.html", context)
 
