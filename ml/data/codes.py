@@ -1,5 +1,6 @@
 """What a source's codes mean: a mapping set in SSSOM, read as findings or as diagnoses."""
 
+import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,10 @@ from ml.data.records import encoded, local_id
 from ml.errors import EngineError
 from ml.knowledge.lines import SourceFileError
 from ml.knowledge.sssom import read_sssom
+from ml.serving.vocabulary import HPO_ID
+
+# ids of the databases that name diseases are such in any source, unless its mapping set says otherwise
+_DISEASE_ID = re.compile(r"(MONDO|OMIM|ORPHA|ICD10CM|DECIPHER):[\w.]+")
 
 
 class MappingError(EngineError, ValueError):
@@ -64,6 +69,8 @@ class CodeMap:
         key = encoded(code)
         if key in self._exact:
             return tuple(Meaning(target, self._labels.get(target), "exact") for target in self._exact[key])
+        if key not in self._listed and HPO_ID.fullmatch(code):
+            return (Meaning(code, None, "exact"),)
         broader = tuple(self._broad.get(key, ()))
         kind = "below" if broader else "local" if key in self._listed else "unlisted"
         return (Meaning(local_id(self._source, code), self._names.get(key, code), kind, broader),)
@@ -74,5 +81,7 @@ class CodeMap:
         found = self._exact.get(key) or self._broad.get(key)
         if found:
             return tuple(Meaning(target, self._labels.get(target), "exact") for target in found)
+        if key not in self._listed and _DISEASE_ID.fullmatch(code):
+            return (Meaning(code, None, "exact"),)
         kind = "local" if key in self._listed else "unlisted"
         return (Meaning(local_id(self._source, code), self._names.get(key, code), kind),)

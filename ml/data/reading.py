@@ -17,6 +17,17 @@ from ml.serving.vocabulary import HPO_ID
 MOST_PROBLEMS = 1000
 
 
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A value that a declared rule of the shape changed; `after` is None where it counts as not given."""
+
+    source: str
+    line: int
+    field: str
+    before: str
+    after: str | None
+
+
 @dataclass
 class ReadingReport:
     """What was read.
@@ -25,6 +36,7 @@ class ReadingReport:
     `unlisted` counts the codes that the mapping set does not know; `contradictory` the mentions of a finding that the
     same record also gives in another state (present counts before absent, absent before uncertain). `rejected` are
     records that could not be read, `problems` values that were left out of records that were read.
+    `contradictions` name the records with the same finding present and absent; `repaired` what cleaning rules changed.
     """
 
     cases: int = 0
@@ -35,6 +47,8 @@ class ReadingReport:
     contradictory: int = 0
     rejected: list[LineError] = field(default_factory=list)
     problems: list[LineError] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
+    contradictions: list[LineError] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For a JSON report."""
@@ -62,17 +76,24 @@ def read_source(paths: Iterable[Path], shape: Shape, report: ReadingReport) -> I
     Raises CaseFileError when a file cannot be read at all.
     """
     for path in paths:
-        for document in read_documents(path):
-            if isinstance(document, LineError):
-                report.rejected.append(document)
-                continue
-            try:
-                case = _Record(document, shape, report).case()
-            except PacketError as error:
-                report.rejected.append(LineError(document.line, str(error), document.source))
-            else:
-                report.cases += 1
-                yield case
+        yield from read_records(read_documents(path), shape, report)
+
+
+def read_records(
+    documents: Iterable[Document | LineError], shape: Shape, report: ReadingReport
+) -> Iterator[PacketCase]:
+    """The cases of decoded records; `report` is filled on the way."""
+    for document in documents:
+        if isinstance(document, LineError):
+            report.rejected.append(document)
+            continue
+        try:
+            case = _Record(document, shape, report).case()
+        except PacketError as error:
+            report.rejected.append(LineError(document.line, str(error), document.source))
+        else:
+            report.cases += 1
+            yield case
 
 
 class _Record:
@@ -80,11 +101,28 @@ class _Record:
         if not isinstance(document.value, dict):
             raise PacketError(f"{str(document.value)[:60]!r}; an object was expected")
         self._document, self._shape, self._report = document, shape, report
-        self._value: dict[str, Any] = document.value
+        self._value: dict[str, Any] = self._cleaned(document.value)
         self._states: dict[str, set[str]] = {}
         self._volunteered: dict[str, None] = {}
         self._labels: dict[str, str] = {}
         self._local: dict[str, tuple[str, ...]] = {}
+
+    def _cleaned(self, value: dict[str, Any]) -> dict[str, Any]:
+        rules, cleaned = self._shape.cleaning, dict(value)
+        for key, before in value.items():
+            if not isinstance(before, str):
+                continue
+            text = before.strip()
+            after = None if text in rules.missing else rules.spelling.get(key, {}).get(text, text)
+            if rules.decimal_comma and key == self._shape.age and after and _number(after) is None:
+                point = after.replace(",", ".")
+                after = point if _number(point) is not None else after
+            if after != text:
+                self._report.repaired.append(
+                    Repair(self._document.source, self._document.line, key, before[:60], after)
+                )
+            cleaned[key] = after
+        return cleaned
 
     def case(self) -> PacketCase:
         shape = self._shape
@@ -92,9 +130,7 @@ class _Record:
         if isinstance(identity, bool) or not isinstance(identity, str | int) or not str(identity):
             raise PacketError(f"{shape.id}: {identity!r}; a text or a number was expected")
         # codes are counted once the whole record is known to be readable
-        mentions = [
-            mention for given in shape.findings for mention in _mentions(self._value.get(given.field), given)
-        ]
+        mentions = [mention for given in shape.findings for mention in _mentions(self._value, given)]
         for code, state, volunteered in mentions:
             self._add(code, state, volunteered)
         self._measure()
@@ -102,6 +138,10 @@ class _Record:
         for finding, states in self._states.items():
             by_state[next(state for state in STATES if state in states)].append(finding)
             self._report.contradictory += len(states) - 1
+            if {"present", "absent"} <= states:
+                self._report.contradictions.append(
+                    LineError(self._document.line, f"{finding} is present and absent", self._document.source)
+                )
         return PacketCase(
             id=str(identity),
             present=tuple(by_state["present"]),
@@ -211,8 +251,18 @@ class _Record:
         return tuple(found)
 
 
-def _mentions(value: Any, given: FindingField) -> list[tuple[str, str, bool]]:
+def _mentions(record: dict[str, Any], given: FindingField) -> list[tuple[str, str, bool]]:
     where = given.field
+    if given.columns:
+        missing = [column for column in given.columns if column not in record]
+        if missing:
+            raise PacketError(f"{missing[0]}: there is no such column")
+        value: Any = {code: record[code] for code in given.columns if record[code] not in (None, "")}
+        where = "columns"
+    else:
+        value = record.get(given.field)
+    if given.separator is not None and isinstance(value, str | None):
+        value = [code.strip() for code in (value or "").split(given.separator) if code.strip()]
     if given.state is not None:
         if not isinstance(value, list) or not all(isinstance(code, str) and code for code in value):
             raise PacketError(f"{where}: {str(value)[:60]!r}; a list of codes was expected")

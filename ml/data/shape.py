@@ -15,7 +15,7 @@ from ml.data.codes import CodeMap, MappingError
 from ml.data.records import STATES
 from ml.features.encode import SEXES
 
-_KEYS = {"source", "id", "diagnosis", "age", "sex", "findings", "measurements", "mappings"}
+_KEYS = {"source", "id", "diagnosis", "age", "sex", "findings", "measurements", "mappings", "cleaning"}
 AGE_UNITS = {"years": "Y", "months": "M", "weeks": "W", "days": "D", "iso8601": ""}
 _OPERATORS = (">", ">=", "<", "<=")
 
@@ -23,12 +23,25 @@ _OPERATORS = (">", ">=", "<", "<=")
 @dataclass(frozen=True, slots=True)
 class FindingField:
     """A field with findings: an object of code -> state where `states` translates the states, else a list of codes,
-    all in `state`."""
+    all in `state`; as one text where `separator` stands between them. In tables, `columns` are codes themselves and
+    hold the states; an empty cell was not asked."""
 
     field: str
     states: Mapping[str, str]
     state: str | None
     volunteered: bool
+    separator: str | None = None
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaning:
+    """Declared repairs, each use of which is reported. `missing` are texts that mean "not given"; `spelling` says for a
+    field what a mistyped value is meant to be; with `decimal_comma`, an age of "2,5" is 2.5."""
+
+    missing: frozenset[str] = frozenset()
+    spelling: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    decimal_comma: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +90,7 @@ class Shape:
     sex: str | None = None
     sexes: Mapping[str, str] = field(default_factory=dict)
     measurements: Measurements | None = None
+    cleaning: Cleaning = field(default_factory=Cleaning)
 
 
 def read_shape(path: Path) -> Shape:
@@ -151,6 +165,24 @@ class _Reader:
             sex=self._text(sex, "field", "sex.") if sex else None,
             sexes=self._values(sex.get("values"), "sex.values", SEXES) if sex else {},
             measurements=self._measurements(top["measurements"]) if "measurements" in top else None,
+            cleaning=self._cleaning(top.get("cleaning") or {}),
+        )
+
+    def _cleaning(self, value: Any) -> Cleaning:
+        entry = self._object(value, "cleaning", {"missing", "spelling", "decimal_comma"})
+        missing = (
+            [str(text) for text in self._list(entry, "missing", "cleaning.")] if "missing" in entry else []
+        )
+        spelling = self._object(
+            entry.get("spelling") or {}, "cleaning.spelling", set(entry.get("spelling") or {})
+        )
+        for key, meant in spelling.items():
+            if not isinstance(meant, dict):
+                raise self._fail(f"cleaning.spelling.{key}", meant, "an object of mistyped -> meant values")
+        return Cleaning(
+            frozenset(missing),
+            {key: {str(old): str(new) for old, new in meant.items()} for key, meant in spelling.items()},
+            entry.get("decimal_comma", False) is True,
         )
 
     def _values(self, value: Any, where: str, allowed: tuple[str, ...]) -> dict[str, str]:
@@ -162,17 +194,26 @@ class _Reader:
         return {str(key): meaning for key, meaning in value.items()}
 
     def _finding_field(self, entry: Any, where: str) -> FindingField:
-        entry = self._object(entry, where, {"field", "states", "state", "volunteered"})
+        entry = self._object(
+            entry, where, {"field", "columns", "separator", "states", "state", "volunteered"}
+        )
         states, state = entry.get("states"), entry.get("state")
         if (states is None) == (state is None):
             raise self._fail(where, None, "either states (an object of codes) or state (a list of codes)")
         if state is not None and state not in STATES:
             raise self._fail(f"{where}.state", state, f"one of {', '.join(STATES)}")
+        columns = self._list(entry, "columns", f"{where}.") if "columns" in entry else []
+        if ("field" in entry) == bool(columns) or (columns and states is None):
+            raise self._fail(where, None, "either field, or columns with states")
+        if "separator" in entry and state is None:
+            raise self._fail(f"{where}.separator", entry["separator"], "state (a list of codes) beside it")
         return FindingField(
-            self._text(entry, "field", f"{where}."),
+            "" if columns else self._text(entry, "field", f"{where}."),
             {} if states is None else self._values(states, f"{where}.states", STATES),
             state,
             entry.get("volunteered", False) is True,
+            self._text(entry, "separator", f"{where}.") if "separator" in entry else None,
+            tuple(map(str, columns)),
         )
 
     def _measurements(self, value: Any) -> Measurements:

@@ -133,7 +133,7 @@ def read_documents(path: Path) -> Iterator[Document | LineError]:
             raise CaseFileError(f"{path} holds no phenopacket: {', '.join(_SUFFIXES)} were expected")
         for file in files:
             with file.open("rb") as stream:
-                yield from _read_stream(stream, file.relative_to(path).as_posix())
+                yield from read_stream(stream, file.relative_to(path).as_posix())
     elif not path.is_file():
         raise CaseFileError(f"{path} does not exist")
     elif path.name.lower().endswith(".zip"):
@@ -141,7 +141,7 @@ def read_documents(path: Path) -> Iterator[Document | LineError]:
     else:
         try:
             with path.open("rb") as stream:
-                yield from _read_stream(stream, path.name)
+                yield from read_stream(stream, path.name)
         except OSError as error:
             raise CaseFileError(f"{path} cannot be read: {error.strerror or error}") from error
 
@@ -160,12 +160,13 @@ def _read_zip(path: Path) -> Iterator[Document | LineError]:
         for name in names:
             try:
                 with archive.open(name) as stream:
-                    yield from _read_stream(stream, name)
+                    yield from read_stream(stream, name)
             except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
                 yield LineError(1, f"cannot be unpacked: {error}", name)
 
 
-def _read_stream(stream: IO[bytes], name: str) -> Iterator[Document | LineError]:
+def read_stream(stream: IO[bytes], name: str) -> Iterator[Document | LineError]:
+    """The JSON records of one open file; its name says whether it is one document or lines, its content if packed."""
     number = 0
     try:
         head = stream.read(2)
