@@ -17,7 +17,7 @@ _WITH_BODY = (400, 411, 413, 415)
 _MEANINGS = {
     400: "The body is not JSON.",
     401: "No token, or one that is unknown, revoked or expired, or whose account is inactive.",
-    403: "The object may be seen, but a rule forbids this: the patient has not consented.",
+    403: "The object may be seen, but a rule forbids this: consent is missing, or processing is restricted.",
     404: "There is no such thing that the caller may see; or his roles do not allow this operation.",
     406: "`Accept` asks for something else than JSON.",
     409: "The state of things does not allow it now; on a POST, an earlier one with the same `Idempotency-Key` is "

@@ -39,6 +39,7 @@ CAPABILITIES: dict[str, frozenset[C]] = {
             C.PRIVACY_PURGE,
             C.PRIVACY_EXPORT,
             C.PRIVACY_ERASE,
+            C.PRIVACY_HOLD,
         }
     ),
     Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),

@@ -57,7 +57,7 @@ class ConsentPage(CapabilityRequired, View):
     def _show(
         self, request: HttpRequest, case_id: UUID, wrong: ConsentForm | None = None, status: int = 200
     ) -> HttpResponse:
-        case = get_case(actor=self.actor, case_id=case_id, permission="change_case")
+        case = get_case(actor=self.actor, case_id=case_id, permission="change_case", even_restricted=True)
         read_acts(actor=self.actor, case=case)
         acts = list(list_acts(case=case))
         texts = texts_in_force()

@@ -230,6 +230,43 @@ class EmergencyAccess(Record):
         return self.patient.data_key()
 
 
+class Hold(Record):
+    """What keeps a patient's data from being deleted, or used: placed for a reason, until lifted for another (ADR 31).
+
+    Under a legal hold nothing is deleted; a restriction (GDPR art. 18) lets data be stored and seen, and no more.
+    """
+
+    class Kind(models.TextChoices):
+        LEGAL = "legal", _("legal hold")
+        RESTRICTION = "restriction", _("restriction of processing")
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="holds")
+    kind = models.CharField(max_length=12, choices=Kind)
+    sealed_reason = models.BinaryField()
+    placed_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+    lifted_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    sealed_lift_reason = models.BinaryField(default=b"")
+
+    reason = sealed("sealed_reason")
+    lift_reason = sealed("sealed_lift_reason")
+
+    class Meta(Record.Meta):
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient", "kind"],
+                condition=models.Q(lifted_at__isnull=True),
+                name="hold_stands_once_a_kind",
+            )
+        ]
+
+    def data_key(self) -> bytes:
+        """That of the patient."""
+        return self.patient.data_key()
+
+
 # By `Finding.is_present`.
 STATES = {True: "present", False: "absent", None: "uncertain"}
 

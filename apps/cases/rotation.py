@@ -1,6 +1,7 @@
 """Giving the patients' keys another master key, or the patients other keys, while requests go on."""
 
 from collections.abc import Callable, Mapping
+from typing import TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -9,8 +10,10 @@ from django.db.models import Q
 from apps.accounts.selectors import in_each_organisation
 from apps.audit.origin import Origin
 from apps.audit.services import record_event
-from apps.cases.models import Case, EmergencyAccess, Patient, PatientKey
+from apps.cases.models import Case, EmergencyAccess, Hold, Patient, PatientKey
 from apps.core.encryption import key_provider
+
+R = TypeVar("R", EmergencyAccess, Hold)
 
 BATCH = 500
 _PATIENT_TEXTS = ("_pseudonym", "_identifier", "name", "contact")
@@ -93,7 +96,8 @@ def _renew(keys: Mapping[UUID, PatientKey], patients: list[Patient], cases: list
         case.patient = by_id[case.patient_id]
     texts = {patient.pk: [getattr(patient, name) for name in _PATIENT_TEXTS] for patient in by_id.values()}
     notes = [case.note for case in noted]
-    reasons = [(access, access.reason) for access in _emergencies(by_id)]
+    reasons = [(access, access.reason) for access in _of_patients(EmergencyAccess, by_id)]
+    holds = [(hold, hold.reason, hold.lift_reason) for hold in _of_patients(Hold, by_id)]
     for key in keys.values():
         key.renew()
     for patient in by_id.values():
@@ -106,13 +110,16 @@ def _renew(keys: Mapping[UUID, PatientKey], patients: list[Patient], cases: list
     for access, reason in reasons:
         access.reason = reason
     EmergencyAccess.objects.bulk_update([access for access, _reason in reasons], ["sealed_reason"])
+    for hold, reason, lift_reason in holds:
+        hold.reason, hold.lift_reason = reason, lift_reason
+    Hold.objects.bulk_update([row[0] for row in holds], ["sealed_reason", "sealed_lift_reason"])
 
 
-def _emergencies(patients: Mapping[UUID, Patient]) -> list[EmergencyAccess]:
-    """Those to `patients`; a new one waits for the lock on its patient's key."""
+def _of_patients(model: type[R], patients: Mapping[UUID, Patient]) -> list[R]:
+    """The rows about `patients`; a new one waits for the lock on its patient's key."""
     found = list(
-        EmergencyAccess.objects.select_for_update().filter(patient_id__in=list(patients)).order_by("pk")
+        model._default_manager.select_for_update().filter(patient_id__in=list(patients)).order_by("pk")
     )
-    for access in found:
-        access.patient = patients[access.patient_id]
+    for row in found:
+        row.patient = patients[row.patient_id]
     return found

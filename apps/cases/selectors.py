@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.db.models import CharField, Count, Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
@@ -15,13 +16,14 @@ from apps.cases.models import (
     Consent,
     EmergencyAccess,
     Finding,
+    Hold,
     Outcome,
     Patient,
     identifier_index,
     pseudonym_index,
 )
 from apps.core.capabilities import Capability
-from apps.core.problems import Denied
+from apps.core.problems import Denied, Forbidden
 
 
 def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]:
@@ -47,7 +49,23 @@ def list_cases(*, actor: Actor, permission: str = "view_case") -> QuerySet[Case]
         .select_related("patient__key")
         .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
         .annotate(has_outcome=Exists(Outcome.objects.filter(case_id=OuterRef("pk"))))
+        .annotate(is_restricted=Exists(restrictions().filter(patient_id=OuterRef("patient_id"))))
     )
+
+
+def standing_holds() -> QuerySet[Hold]:
+    """Legal holds and restrictions that nobody has lifted: nothing of these patients is deleted."""
+    return Hold.objects.filter(lifted_at=None)
+
+
+def restrictions() -> QuerySet[Hold]:
+    """Restrictions of processing (GDPR art. 18) that nobody has lifted: of these patients nothing is used."""
+    return standing_holds().filter(kind=Hold.Kind.RESTRICTION)
+
+
+def unrestricted(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """Those of `cases` whose patients' data may be used, also for what leaves the system."""
+    return cases.exclude(Exists(restrictions().filter(patient_id=OuterRef("patient_id"))))
 
 
 def open_emergencies(*, actor: Actor) -> QuerySet[EmergencyAccess]:
@@ -95,15 +113,46 @@ def named(*, actor: Actor, text: str, path: str) -> Q:
     )
 
 
-def get_case(*, actor: Actor, case_id: UUID, permission: str = "view_case") -> Case:
-    """One case with its findings; raises Denied when there is none that the actor may see or change."""
+def get_case(
+    *, actor: Actor, case_id: UUID, permission: str = "view_case", even_restricted: bool = False
+) -> Case:
+    """One case with its findings; raises Denied when there is none that the actor may see or change.
+
+    Raises Forbidden when it is to be changed and the patient's data are restricted, but for `even_restricted`: what
+    the patient himself may say at any time.
+    """
     findings = Prefetch("findings", Finding.objects.select_related("term"))
     case = (
         list_cases(actor=actor, permission=permission).filter(pk=case_id).prefetch_related(findings).first()
     )
     if case is None:
         raise Denied("case.read" if permission == "view_case" else "case.change", "case", (case_id,))
+    if permission == "change_case" and not even_restricted:
+        refuse_restricted(case)
     return case
+
+
+def refuse_restricted(case: Case) -> None:
+    """Raise Forbidden when processing of the patient's data is restricted; `case` as `list_cases` finds it."""
+    if vars(case)["is_restricted"]:
+        detail = _("Processing of this patient’s data is restricted: they are kept, and nothing else.")
+        raise Forbidden(detail)
+
+
+def require_care(case: Case) -> None:
+    """Raise Forbidden unless the data of the case may be used for care; `case` as `list_cases` finds it."""
+    refuse_restricted(case)
+    if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
+        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
+
+
+def may_care(case: Case) -> bool:
+    """Whether `require_care` lets it be."""
+    try:
+        require_care(case)
+    except Forbidden:
+        return False
+    return True
 
 
 def person_of(case: Case) -> dict[str, str]:
@@ -127,10 +176,10 @@ def consenting(cases: QuerySet[Case], *, purpose: Consent.Purpose) -> QuerySet[C
     """Those of `cases` whose patients' newest word on `purpose` is yes; silence is none.
 
     For whatever serves a purpose with many cases at once: training takes `TRAINING`, the de-identified export
-    `RESEARCH`. It restricts further what the caller may see, and never widens it.
+    `RESEARCH`. It restricts further what the caller may see, and never widens it; restricted data are not among them.
     """
     newest = Consent.objects.filter(patient_id=OuterRef("patient_id"), purpose=purpose).order_by("-id")
-    return cases.annotate(agrees=Subquery(newest.values("is_given")[:1])).filter(agrees=True)
+    return unrestricted(cases).annotate(agrees=Subquery(newest.values("is_given")[:1])).filter(agrees=True)
 
 
 def consents_of(*, patient_id: UUID) -> dict[str, bool]:
@@ -186,7 +235,7 @@ def count_confirmed(*, actor: Actor) -> dict[str, int]:
     """Number of the organisation's cases by confirmed disease: no more than counts, for those who choose the prior."""
     actor.require(Capability.PRIOR_WRITE)
     rows = (
-        Case.objects.filter(organisation_id=actor.scope)
+        unrestricted(Case.objects.filter(organisation_id=actor.scope))
         .annotate(diagnosis_id=_newest_outcome("disease_id"))
         .filter(diagnosis_id__isnull=False)
         .values_list("diagnosis_id")

@@ -24,6 +24,7 @@ class Capability(models.TextChoices):
     PRIVACY_PURGE = "privacy.purge", _("Delete what is past its retention")
     PRIVACY_EXPORT = "privacy.export", _("Make a patient’s archive of his data")
     PRIVACY_ERASE = "privacy.erase", _("Erase a patient")
+    PRIVACY_HOLD = "privacy.hold", _("Place and lift legal holds and restrictions of processing")
     ACCOUNT_SELF = "account.self", _("Use one's own account")
 
 

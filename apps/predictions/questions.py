@@ -8,11 +8,11 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
 from apps.audit.services import record_event
-from apps.cases.models import Case, Consent
-from apps.cases.selectors import get_case, has_consent, list_unknown
+from apps.cases.models import Case
+from apps.cases.selectors import get_case, list_unknown, may_care, require_care
 from apps.cases.services import set_finding, set_unknown
 from apps.core.capabilities import Capability
-from apps.core.problems import FieldError, Forbidden, InvalidInput, Unavailable
+from apps.core.problems import FieldError, InvalidInput, Unavailable
 from apps.predictions.priors import chosen_prior
 from apps.predictions.services import Findings, findings_of, predict_case, resolve_findings
 from ml.serving import Predictor, Question
@@ -59,8 +59,7 @@ def next_questions_of_case(
     """
     actor.require(Capability.PREDICTION_CREATE)
     case = get_case(actor=actor, case_id=case_id)
-    if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
-        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
+    require_care(case)
     known = [term_id for term_id, _label in list_unknown(case=case)]
     questions = _ask(actor, findings_of(case), prior, limit, [*unknown, *known], costs)
     _record(actor, case)
@@ -71,7 +70,7 @@ def questions_beside_list(
     *, actor: Actor, case: Case, prior: str, unknown: Collection[str]
 ) -> tuple[Question, ...]:
     """The questions beside a case's list; none where nothing can be asked now. The event of the page covers them."""
-    if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
+    if not may_care(case):
         return ()
     try:
         return _ask(actor, findings_of(case), prior, ASKED, [], None, unknown)

@@ -2,10 +2,10 @@
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.actors import Actor
-from apps.cases.selectors import list_cases
+from apps.cases.selectors import list_cases, restrictions
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied
 from apps.predictions.models import Feedback, Prediction
@@ -22,6 +22,11 @@ def list_predictions(*, actor: Actor) -> QuerySet[Prediction]:
         .select_related("model", "case__patient__key")
         .order_by("-id")
     )
+
+
+def unrestricted(predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
+    """Those whose patients' data may leave the system (GDPR art. 18)."""
+    return predictions.exclude(Exists(restrictions().filter(patient_id=OuterRef("case__patient_id"))))
 
 
 def get_prediction(*, actor: Actor, prediction_id: UUID) -> Prediction:

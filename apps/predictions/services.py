@@ -11,7 +11,7 @@ from apps.accounts.actors import Actor
 from apps.audit.services import record_event
 from apps.cases.consents import record_consent
 from apps.cases.models import Case, Consent, Sex
-from apps.cases.selectors import get_case, has_consent, split_findings
+from apps.cases.selectors import get_case, require_care, split_findings
 from apps.cases.services import (
     NewCase,
     change_case,
@@ -118,12 +118,11 @@ def predict(*, actor: Actor, findings: Findings, prior: str | None = None) -> Pr
 def predict_case(*, actor: Actor, case_id: UUID, prior: str | None = None) -> Prediction:
     """A differential diagnosis for a case as it stands now; `prior` as in `predict`.
 
-    Raises Forbidden without the patient's consent to care.
+    Raises Forbidden without the patient's consent to care, and where his data are restricted.
     """
     actor.require(Capability.PREDICTION_CREATE)
     case = get_case(actor=actor, case_id=case_id)
-    if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
-        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
+    require_care(case)
     prediction = _predict(actor, findings_of(case), case, prior)
     _record(actor, prediction, case)
     return prediction

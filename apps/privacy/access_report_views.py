@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import get_language, override
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from apps.core.downloads import json_stream
 from apps.core.spreadsheets import csv_stream
 from apps.privacy.access_report import Access, accesses_in, find_subjects, read_accesses
 from apps.privacy.forms import PatientSearch
+from apps.privacy.patient_search_views import PatientSearched
 from apps.privacy.selectors import list_archives
 
 MOST_SHOWN = 500
@@ -24,27 +25,17 @@ MOST_EXPORTED = 100_000
 MOST_ARCHIVES = 10
 
 
-class AccessReports(CapabilityRequired, View):
+class AccessReports(PatientSearched):
     """The search for whom the report is."""
 
     capability = Capability.PRIVACY_READ
+    leads_to = "privacy:access-report"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return render(request, "privacy/access_reports.html", {"form": PatientSearch()})
+    def find(self, text: str) -> list[UUID]:
+        return list(find_subjects(actor=self.actor, text=text))
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        form = PatientSearch(request.POST)
-        if form.is_valid():
-            found = find_subjects(actor=self.actor, text=form.cleaned_data["text"])
-            if len(found) == 1:
-                return redirect("privacy:access-report", found[0])
-            form.add_error(
-                "text",
-                _("Several patients have this number; give the pseudonym.")
-                if found
-                else _("No patient of your organisation is called so."),
-            )
-        return render(request, "privacy/access_reports.html", {"form": form}, status=422)
+    def page(self, request: HttpRequest, form: PatientSearch, status: int = 200) -> HttpResponse:
+        return render(request, "privacy/access_reports.html", {"form": form}, status=status)
 
 
 class AccessReport(CapabilityRequired, View):

@@ -28,9 +28,13 @@ from apps.lifecycle.selectors import models_trained_on
 from apps.privacy.ledger import Entry, keep_entry, list_entries
 from apps.privacy.models import Erasure
 from apps.privacy.patient_rows import PROTECTED, count_rows, delete_rows, find_rows
-from apps.privacy.selectors import get_erasable_patient
+from apps.privacy.selectors import get_erasable_patient, is_held
 
 logger = logging.getLogger(__name__)
+
+
+class Held(Exception):
+    """A legal hold or a restriction keeps the patient's data."""
 
 
 class NotErased(Exception):
@@ -39,9 +43,14 @@ class NotErased(Exception):
 
 @transaction.atomic
 def erase_patient(*, actor: Actor, patient_id: UUID, reason: Erasure.Reason) -> Erasure:
-    """Write an erasure down for the workers. Raises Denied, or Conflict while one of this patient is under way."""
+    """Write an erasure down for the workers.
+
+    Raises Denied, and Conflict while one of this patient is under way or his data are held.
+    """
     actor.require(Capability.PRIVACY_ERASE)
     patient = get_erasable_patient(actor=actor, patient_id=patient_id)
+    if is_held(patient_id=patient.pk):
+        raise Conflict(_("The patient’s data are held: lift the legal hold or the restriction first."))
     erasure = Erasure(
         organisation_id=patient.organisation_id,
         patient_id=patient.pk,
@@ -74,24 +83,64 @@ def run_erasure(*, erasure_id: UUID) -> None:
         erasure.begin()
         try:
             enter_in_ledger(erasure)
+        except Held:
+            refuse_erasure(erasure)
+            return
+        except Exception as error:
+            wait_for_sweep(erasure_id, error)
+            return
+        try:
             delete_everything(erasure)
             delete_files(erasure)
             close_receipt(erasure)
         except Exception as error:
-            # Its type alone: what a database says of a row may repeat the row.
-            logger.error("erasure %s was interrupted: %s", erasure_id, type(error).__name__)
-            Erasure.objects.filter(pk=erasure_id).update(state=JobState.PENDING, error=type(error).__name__)
+            wait_for_sweep(erasure_id, error)
+
+
+def wait_for_sweep(erasure_id: UUID, error: Exception) -> None:
+    """Leave an interrupted erasure to the next sweep."""
+    # Its type alone: what a database says of a row may repeat the row.
+    logger.error("erasure %s was interrupted: %s", erasure_id, type(error).__name__)
+    Erasure.objects.filter(pk=erasure_id).update(state=JobState.PENDING, error=type(error).__name__)
+
+
+@transaction.atomic
+def refuse_erasure(erasure: Erasure) -> None:
+    """Close an erasure that a hold came before: nothing was deleted, and it may be asked for again."""
+    erasure.finish(error=Held.__name__)
+    record_event(
+        actor=SYSTEM,
+        action="erasure.refuse",
+        object_type="erasure",
+        object_ids=[erasure.pk],
+        patient_ids=[erasure.patient_id],
+        purpose="erasure",
+    )
 
 
 def enter_in_ledger(erasure: Erasure) -> None:
-    """Step 1; before anything is deleted."""
+    """Step 1; before anything is deleted. Raises Held."""
+    if erasure.ledgered_at is None:
+        _pass_point_of_no_return(erasure)
     if erasure.replay_of is None:
         keep_entry(
             Entry(erasure.pk, erasure.organisation_id, erasure.patient_id, erasure.reason, erasure.created_at)
         )
-    erasure.ledgered_at = timezone.now()
     erasure.progress = 25
-    erasure.save(update_fields=["ledgered_at", "progress"])
+    erasure.save(update_fields=["progress"])
+
+
+@transaction.atomic
+def _pass_point_of_no_return(erasure: Erasure) -> None:
+    """Before the ledger has its entry, so that no entry is of somebody whom a hold saved; then a hold is too late.
+
+    A replay goes on whatever a backup says: a hold in it was lifted before the patient was erased.
+    """
+    list(Patient.objects.select_for_update(of=("self",)).filter(pk=erasure.patient_id).values("pk"))
+    if erasure.replay_of is None and is_held(patient_id=erasure.patient_id):
+        raise Held
+    erasure.ledgered_at = timezone.now()
+    erasure.save(update_fields=["ledgered_at"])
 
 
 @transaction.atomic

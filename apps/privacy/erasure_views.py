@@ -5,7 +5,6 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
@@ -15,35 +14,24 @@ from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
 from apps.privacy.erasure import erase_patient, preview_erasure, read_receipt
 from apps.privacy.forms import ErasureForm, PatientSearch
-from apps.privacy.selectors import find_erasable, list_erasures
+from apps.privacy.patient_search_views import PatientSearched
+from apps.privacy.selectors import find_patients, is_held, list_erasures
 from apps.privacy.tasks import erase
 
 MOST_SHOWN = 50
 
 
-class Erasures(CapabilityRequired, View):
+class Erasures(PatientSearched):
     """The erasures so far, and the search for whom to erase."""
 
     capability = {"GET": Capability.PRIVACY_READ, "POST": Capability.PRIVACY_ERASE}
+    leads_to = "privacy:erase"
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        return self._page(request, PatientSearch())
+    def find(self, text: str) -> list[UUID]:
+        found = find_patients(actor=self.actor, text=text, capability=Capability.PRIVACY_ERASE)
+        return [patient.pk for patient in found]
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        form = PatientSearch(request.POST)
-        if form.is_valid():
-            found = find_erasable(actor=self.actor, text=form.cleaned_data["text"])
-            if len(found) == 1:
-                return redirect("privacy:erase", found[0].pk)
-            form.add_error(
-                "text",
-                _("Several patients have this number; give the pseudonym.")
-                if found
-                else _("No patient of your organisation is called so."),
-            )
-        return self._page(request, form, status=422)
-
-    def _page(self, request: HttpRequest, form: PatientSearch, status: int = 200) -> HttpResponse:
+    def page(self, request: HttpRequest, form: PatientSearch, status: int = 200) -> HttpResponse:
         erasures = list_erasures(actor=self.actor)[:MOST_SHOWN]
         return render(request, "privacy/erasures.html", {"form": form, "erasures": erasures}, status=status)
 
@@ -70,6 +58,7 @@ class Erase(CapabilityRequired, ReauthenticationRequired, View):
     ) -> HttpResponse:
         rows = preview_erasure(actor=self.actor, patient_id=patient_id)
         context = {"form": form, "patient_id": patient_id, "rows": rows, "n_rows": sum(rows.values())}
+        context["is_held"] = is_held(patient_id=patient_id)
         return render(request, "privacy/erase.html", context, status=status)
 
 

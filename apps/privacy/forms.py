@@ -3,6 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.cases.models import Hold
 from apps.core.forms import StyledForm
 from apps.privacy.models import Erasure
 
@@ -15,6 +16,35 @@ class PatientSearch(StyledForm):
         max_length=200,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
+
+
+class HoldForm(StyledForm):
+    """What is placed on a patient's data, and why."""
+
+    kind = forms.ChoiceField(
+        label=_("What holds from now on"),
+        choices=[
+            (Hold.Kind.LEGAL, _("Legal hold: nothing is deleted")),
+            (
+                Hold.Kind.RESTRICTION,
+                _(
+                    "Restriction of processing (GDPR art. 18): nothing is deleted, changed, predicted or learnt from"
+                ),
+            ),
+        ],
+    )
+    reason = forms.CharField(label=_("Reason"), min_length=10, max_length=500)
+
+    @property
+    def wanted_kind(self) -> Hold.Kind:
+        """The kind, once the form is valid."""
+        return Hold.Kind(self.cleaned_data["kind"])
+
+
+class LiftForm(StyledForm):
+    """Why a hold ends."""
+
+    lift_reason = forms.CharField(label=_("Reason for lifting it"), min_length=10, max_length=500)
 
 
 class ErasureForm(StyledForm):

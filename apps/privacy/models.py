@@ -41,6 +41,7 @@ class Erasure(Job):
     reason = models.CharField(_("reason"), max_length=20, choices=Reason)
     # A replay keeps no ledger entry of its own: it does again what this one says.
     replay_of = models.UUIDField(null=True)
+    # From this moment on nothing stops it any more; the ledger gets its entry next.
     ledgered_at = models.DateTimeField(null=True)
     rows = models.JSONField(default=dict, help_text="{table: rows deleted}")
     files = models.JSONField(default=list, help_text="names of the files of training cases that were deleted")

@@ -6,8 +6,8 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts.actors import Actor
-from apps.cases.models import Case, Patient
-from apps.cases.selectors import named
+from apps.cases.models import Case, Hold, Patient
+from apps.cases.selectors import named, standing_holds
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Denied
@@ -27,9 +27,22 @@ def unfinished_retention_runs() -> QuerySet[RetentionRun]:
 
 
 def expired_cases(*, organisation_id: UUID) -> QuerySet[Case]:
-    """The cases of an organisation that are past their retention, longest due first."""
+    """The cases of an organisation that are past their retention and not held, longest due first."""
+    return _past_retention(organisation_id).exclude(patient__in=_held_patients())
+
+
+def held_cases(*, organisation_id: UUID) -> QuerySet[Case]:
+    """The cases past their retention that a legal hold or a restriction keeps."""
+    return _past_retention(organisation_id).filter(patient__in=_held_patients())
+
+
+def _past_retention(organisation_id: UUID) -> QuerySet[Case]:
     due = Case.objects.filter(retain_until__lte=timezone.now(), organisation_id=organisation_id)
     return due.order_by("retain_until")
+
+
+def _held_patients() -> QuerySet[Hold, UUID]:
+    return standing_holds().values_list("patient_id", flat=True)
 
 
 def count_expired(*, actor: Actor) -> int:
@@ -37,6 +50,13 @@ def count_expired(*, actor: Actor) -> int:
     if not actor.can(Capability.PRIVACY_READ):
         return 0
     return expired_cases(organisation_id=actor.scope).count()
+
+
+def count_held(*, actor: Actor) -> int:
+    """How many cases of the actor's organisation would be due, but are held."""
+    if not actor.can(Capability.PRIVACY_READ):
+        return 0
+    return held_cases(organisation_id=actor.scope).count()
 
 
 def list_erasures(*, actor: Actor) -> QuerySet[Erasure]:
@@ -51,9 +71,9 @@ def unfinished_erasures() -> QuerySet[Erasure]:
     return Erasure.objects.filter(state__in=UNFINISHED)
 
 
-def find_erasable(*, actor: Actor, text: str) -> list[Patient]:
-    """Patients of the actor's organisation by a whole pseudonym or medical record number."""
-    actor.require(Capability.PRIVACY_ERASE)
+def find_patients(*, actor: Actor, text: str, capability: Capability) -> list[Patient]:
+    """Patients of the actor's organisation by a whole pseudonym or medical record number; needs `capability`."""
+    actor.require(capability)
     return list(Patient.objects.filter(named(actor=actor, text=text, path=""), organisation_id=actor.scope))
 
 
@@ -64,6 +84,11 @@ def get_erasable_patient(*, actor: Actor, patient_id: UUID) -> Patient:
     if patient is None:
         raise Denied("patient.erase", "patient", (patient_id,))
     return patient
+
+
+def is_held(*, patient_id: UUID) -> bool:
+    """Whether a legal hold or a restriction keeps the patient's data."""
+    return standing_holds().filter(patient_id=patient_id).exists()
 
 
 def list_archives(*, actor: Actor, patient_id: UUID) -> QuerySet[AccessArchive]:

@@ -8,13 +8,13 @@ from django.utils import timezone
 
 from apps.accounts.actors import SYSTEM, Actor
 from apps.audit.services import record_event
-from apps.cases.models import Case
+from apps.cases.models import Case, Patient
 from apps.cases.services import delete_case
 from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Denied
 from apps.privacy.models import RetentionRun
-from apps.privacy.selectors import expired_cases
+from apps.privacy.selectors import expired_cases, is_held
 
 logger = logging.getLogger(__name__)
 
@@ -65,11 +65,15 @@ def _purge(run: RetentionRun) -> None:
 
 @transaction.atomic
 def purge_case(*, case_id: UUID) -> bool:
-    """Delete one case with its predictions; False when it was changed meanwhile and is no longer due."""
+    """Delete one case with its predictions; False when it was changed or held meanwhile and is no longer due."""
     case = Case.objects.select_for_update(of=("self",)).select_related("patient").filter(pk=case_id).first()
     if case is None or case.retain_until > timezone.now():
         return False
     patient_id = case.patient_id
+    # Whoever places a hold takes this lock, too.
+    list(Patient.objects.select_for_update(of=("self",)).filter(pk=patient_id).values("pk"))
+    if is_held(patient_id=patient_id):
+        return False
     with connection.cursor() as cursor:
         # Predictions are append-only for the application; this function of the owner deletes those of expired cases.
         cursor.execute("SELECT hoofbeat_purge_predictions(%s)", [case_id])

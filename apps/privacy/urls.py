@@ -2,7 +2,14 @@
 
 from django.urls import path
 
-from apps.privacy import access_report_views, archive_views, erasure_views, processing_views, views
+from apps.privacy import (
+    access_report_views,
+    archive_views,
+    erasure_views,
+    hold_views,
+    processing_views,
+    views,
+)
 
 app_name = "privacy"
 urlpatterns = [
@@ -38,6 +45,9 @@ urlpatterns = [
         archive_views.ArchiveDownload.as_view(),
         name="archive-download",
     ),
+    path("holds/", hold_views.Holds.as_view(), name="holds"),
+    path("holds/patients/<uuid:patient_id>/", hold_views.PatientHolds.as_view(), name="patient-holds"),
+    path("holds/<uuid:hold_id>/lift/", hold_views.LiftHold.as_view(), name="lift-hold"),
     path("erasures/", erasure_views.Erasures.as_view(), name="erasures"),
     path("erasures/patients/<uuid:patient_id>/", erasure_views.Erase.as_view(), name="erase"),
     path("erasures/<uuid:erasure_id>/", erasure_views.Receipt.as_view(), name="receipt"),

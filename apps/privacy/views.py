@@ -13,7 +13,7 @@ from apps.accounts.reauthentication import ReauthenticationRequired
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
-from apps.privacy.selectors import count_expired, list_retention_runs
+from apps.privacy.selectors import count_expired, count_held, list_retention_runs
 from apps.privacy.services import request_purge
 from apps.privacy.tasks import purge_expired
 
@@ -29,6 +29,7 @@ class Retention(CapabilityRequired, View):
         runs = list(list_retention_runs(actor=self.actor)[:MOST_SHOWN])
         context = {
             "n_due": count_expired(actor=self.actor),
+            "n_held": count_held(actor=self.actor),
             "days": settings.RETENTION_DAYS,
             "runs": runs,
             "is_busy": any(run.state in UNFINISHED for run in runs),

@@ -21,12 +21,13 @@ from apps.cases.models import Case
 from apps.core.jobs import JobState
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
-from tests.permissions.house import archive_of
+from tests.permissions.house import archive_of, hold_of
 
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
     Role.PRIVACY_OFFICER: [
         *("/retention/", "/retention/delete/", "/retention/access-reports/", "/retention/erasures/"),
+        "/retention/holds/",
         *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
@@ -73,6 +74,8 @@ def test_pages_of_the_other_roles(
             addresses = [*addresses, f"/cases/{case_of(user).pk}/consent/"]
         if role == Role.PRIVACY_OFFICER:
             addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
+            addresses.append(f"/retention/holds/patients/{patient.pk}/")
+            addresses.append(f"/retention/holds/{hold_of(case).pk}/lift/")
             addresses.append(f"/retention/access-reports/{patient.pk}/?names=1")
             addresses.append(f"/retention/archives/{archive.pk}/")
         for number, address in enumerate(addresses):

@@ -35,7 +35,8 @@ BUDGET = {
     "oauth:programs": 5,
     "oauth:clients": 7,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
-    "privacy:retention": 6,
+    "privacy:retention": 7,
+    "privacy:holds": 8,
     "privacy:access-report": 14,
     "privacy:processing": 4,
     "audit:events": 9,
@@ -45,6 +46,7 @@ ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
+    "privacy:holds": Role.PRIVACY_OFFICER,
     "privacy:access-report": Role.PRIVACY_OFFICER,
     "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,

@@ -20,7 +20,7 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import PROGRAM_SCOPES, get_actor, grantable_scopes
 from apps.audit.models import AuditEvent
-from apps.cases.models import Case, EmergencyAccess
+from apps.cases.models import Case, EmergencyAccess, Hold
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
 from apps.oauth import models as oauth
@@ -46,6 +46,7 @@ class Caller:
     archive: AccessArchive
     token: ApiToken
     access: EmergencyAccess
+    hold: Hold
     colleague: User
     program: oauth.Client
     model_number: int
@@ -74,6 +75,7 @@ class Caller:
             "case_id": self.case.pk,
             "prediction_id": self.prediction.pk,
             "access_id": self.access.pk,
+            "hold_id": self.hold.pk,
             "patient_id": self.case.patient_id,
             "erasure_id": self.erasure.pk,
             "archive_id": self.archive.pk,
@@ -120,6 +122,19 @@ def emergency_of(case: Case) -> EmergencyAccess:
     access.reason = "unconscious in the ambulance"
     access.save(force_insert=True)
     return access
+
+
+def hold_of(case: Case) -> Hold:
+    """A legal hold on the patient of `case` by whoever entered it."""
+    hold = Hold(
+        organisation_id=case.organisation_id,
+        patient=case.patient,
+        kind=Hold.Kind.LEGAL,
+        placed_by=case.created_by,
+    )
+    hold.reason = "a lawsuit is pending"
+    hold.save(force_insert=True)
+    return hold
 
 
 def past_erasure(organisation: Organisation) -> Erasure:
@@ -253,6 +268,12 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "packet": SimpleUploadedFile("packet.json", b'{"id": "P-1"}', "application/json")
     },
     ("predictions:take-packet", "POST"): lambda caller: {"present": MARFAN_FINDINGS[1]},
+    ("privacy:patient-holds", "POST"): lambda caller: {
+        "kind": "restriction",
+        "reason": "he contests what is recorded",
+    },
+    ("privacy:holds", "POST"): lambda caller: {"text": caller.case.patient.pseudonym},
+    ("privacy:lift-hold", "POST"): lambda caller: {"lift_reason": "the lawsuit has ended"},
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},

@@ -91,6 +91,10 @@ class CaseSummary(serializers.ModelSerializer):
     diagnosis = serializers.SerializerMethodField(help_text=_("the confirmed one, or null"))
     is_closed = serializers.BooleanField(source="has_outcome", help_text=_("whether an outcome is recorded"))
 
+    is_restricted = serializers.BooleanField(
+        help_text=_("whether processing is restricted: nothing is changed or predicted")
+    )
+
     class Meta:
         model = Case
         fields: tuple[str, ...] = (
@@ -102,6 +106,7 @@ class CaseSummary(serializers.ModelSerializer):
             "updated_at",
             "diagnosis",
             "is_closed",
+            "is_restricted",
         )
 
     @extend_schema_field(DiseaseReference(allow_null=True))
@@ -225,6 +230,7 @@ class CaseRead(Operation):
     """One case."""
 
     capability = {"GET": Capability.CASE_READ, "PATCH": Capability.CASE_WRITE}
+    problems = {"PATCH": (403,)}
 
     @extend_schema(operation_id="cases_read", tags=["cases"], responses=CaseAnswer, summary="Read a case")
     def get(self, request: Request, case_id: UUID) -> Response:

@@ -45,6 +45,7 @@ class FeedbackList(Operation):
     """Feedback on predictions."""
 
     capability = {"GET": Capability.PREDICTION_READ, "POST": Capability.FEEDBACK_WRITE}
+    problems = {"POST": (403,)}
 
     @extend_schema(
         operation_id="feedback_list",

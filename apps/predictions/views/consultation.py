@@ -105,14 +105,16 @@ class Consultation(CapabilityRequired, View):
         colleagues = list_colleagues(actor=self.actor, capability=Capability.CASE_READ).exclude(
             pk__in=[member.pk for member in team]
         )
+        in_emergency = bool(case.emergency_until) and request.user not in team  # type: ignore[attr-defined]
         context = differential_context(self, case, past_predictions(self, case)) | {
             "consents": standing(acts),
             "consent_rows": purposes_of(acts),
             "acts": acts,
             "team": team,
             "colleagues": colleague_choices(colleagues),
-            # Nothing is offered that would be refused: an emergency lets him read and predict.
-            "read_only": bool(case.emergency_until) and request.user not in team,  # type: ignore[attr-defined]
+            # Nothing is offered that would be refused: an emergency lets him read and predict, a restriction read.
+            "in_emergency": in_emergency,
+            "read_only": in_emergency or case.is_restricted,  # type: ignore[attr-defined]
         }
         return render(request, "consultation/page.html", context)
 

@@ -51,6 +51,16 @@ EMERGENCY = Activity(
     retention=_("as long as the patient has a case"),
     of_patients=True,
 )
+HOLDS = Activity(
+    name=_("Legal holds and restrictions"),
+    purpose=_("keep what a court or the patient himself needs, and use it for nothing else"),
+    basis=_("art. 6(1)(c) with art. 17(3)(e) and 18"),
+    subjects=_("patients; privacy officers"),
+    data=_("whose data are held or restricted, why, by whom, from when to when"),
+    recipients=_("privacy officers; the care team sees that processing is restricted, not why"),
+    retention=_("as long as the patient has a case"),
+    of_patients=True,
+)
 TRAINING = Activity(
     name=_("Model training"),
     purpose=_("learn from confirmed diagnoses, so that later predictions are better"),

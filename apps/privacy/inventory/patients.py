@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.privacy.inventory.activities import CARE, CONSENT, EMERGENCY, PRIORS, REPETITION, TRAINING
+from apps.privacy.inventory.activities import CARE, CONSENT, EMERGENCY, HOLDS, PRIORS, REPETITION, TRAINING
 from apps.privacy.inventory.kinds import Table, table
 
 TABLES: list[Table] = [
@@ -53,6 +53,13 @@ TABLES: list[Table] = [
         personal="sealed_reason",
         pseudonymous="id organisation patient user reviewed_by is_justified",
         none="created_at expires_at reviewed_at",
+    ),
+    table(
+        "cases.Hold",
+        HOLDS,
+        personal="sealed_reason sealed_lift_reason",
+        pseudonymous="id organisation patient kind placed_by lifted_by",
+        none="created_at lifted_at",
     ),
     table(
         "predictions.Prediction",
