@@ -267,6 +267,27 @@ class Hold(Record):
         return self.patient.data_key()
 
 
+class RetentionPolicy(Record):
+    """For how long an organisation keeps data, in days; the newest row holds, and without one the settings do."""
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    case_days = models.PositiveIntegerField(help_text="after a case was last changed")
+    prediction_days = models.PositiveIntegerField(
+        help_text="after a prediction that belongs to no case was made"
+    )
+    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta(Record.Meta):
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["organisation", "-id"], name="retention_policy_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(case_days__range=(1, 36_500), prediction_days__range=(1, 36_500)),
+                name="retention_policy_bounds",
+            )
+        ]
+
+
 # By `Finding.is_present`.
 STATES = {True: "present", False: "absent", None: "uncertain"}
 

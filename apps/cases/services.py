@@ -2,13 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actors import Actor
@@ -26,6 +23,7 @@ from apps.cases.models import (
     UnknownFinding,
 )
 from apps.cases.pseudonyms import clean_pseudonym
+from apps.cases.retention import retention_end
 from apps.cases.selectors import get_case, list_cases, person_of
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, InvalidInput
@@ -87,16 +85,12 @@ def enter_case(*, actor: Actor, new: NewCase) -> Case:
         organisation_id=actor.organisation_id,
         age=new.age,
         created_by=actor.user,
-        retain_until=_retention_end(),
+        retain_until=retention_end(organisation_id=actor.organisation_id),
     )
     case.save(force_insert=True)
     grant_access(case=case, user=actor.user)
     _write_findings(actor, case, new.present, new.absent, new.uncertain)
     return case
-
-
-def _retention_end() -> datetime:
-    return timezone.now() + timedelta(days=settings.RETENTION_DAYS)
 
 
 def _write_findings(
@@ -267,7 +261,7 @@ def _finding_changed(actor: Actor, case: Case, action: str) -> Case:
 
 def _touch(case: Case) -> None:
     # Retention counts from the last change, so a case that is worked on is not deleted under its clinician's hands.
-    case.retain_until = _retention_end()
+    case.retain_until = retention_end(organisation_id=case.organisation_id)
     case.save(update_fields=["age", "retain_until", "updated_at"])
 
 

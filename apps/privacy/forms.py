@@ -4,6 +4,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.cases.models import Hold
+from apps.cases.retention import FEWEST_DAYS, MOST_DAYS, Limits
 from apps.core.forms import StyledForm
 from apps.privacy.models import Erasure
 
@@ -39,6 +40,24 @@ class HoldForm(StyledForm):
     def wanted_kind(self) -> Hold.Kind:
         """The kind, once the form is valid."""
         return Hold.Kind(self.cleaned_data["kind"])
+
+
+class LimitsForm(StyledForm):
+    """Days that data are kept."""
+
+    case_days = forms.IntegerField(
+        label=_("Days that a case is kept after it was last changed"),
+        min_value=FEWEST_DAYS,
+        max_value=MOST_DAYS,
+    )
+    prediction_days = forms.IntegerField(
+        label=_("Days that a prediction without a case is kept"), min_value=FEWEST_DAYS, max_value=MOST_DAYS
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """The limits, once the form is valid."""
+        return Limits(self.cleaned_data["case_days"], self.cleaned_data["prediction_days"])
 
 
 class LiftForm(StyledForm):

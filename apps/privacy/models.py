@@ -11,11 +11,12 @@ from apps.core.jobs import Job
 
 
 class RetentionRun(Job):
-    """One sweep over an organisation's cases that are past their retention."""
+    """One sweep over what an organisation has kept for long enough: cases, and predictions without a case."""
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
     n_due = models.PositiveIntegerField(default=0)
     n_deleted = models.PositiveIntegerField(default=0)
+    n_predictions = models.PositiveIntegerField(default=0, help_text="deleted ones that belonged to no case")
 
     class Meta(Job.Meta):
         ordering = ["-id"]

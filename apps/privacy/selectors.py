@@ -1,5 +1,7 @@
 """Reading retention runs, what is due, and erasures."""
 
+from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -7,10 +9,12 @@ from django.utils import timezone
 
 from apps.accounts.actors import Actor
 from apps.cases.models import Case, Hold, Patient
+from apps.cases.retention import Limits, limits_of
 from apps.cases.selectors import named, standing_holds
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Denied
+from apps.predictions.models import Prediction
 from apps.privacy.models import AccessArchive, Erasure, RetentionRun
 
 
@@ -31,11 +35,6 @@ def expired_cases(*, organisation_id: UUID) -> QuerySet[Case]:
     return _past_retention(organisation_id).exclude(patient__in=_held_patients())
 
 
-def held_cases(*, organisation_id: UUID) -> QuerySet[Case]:
-    """The cases past their retention that a legal hold or a restriction keeps."""
-    return _past_retention(organisation_id).filter(patient__in=_held_patients())
-
-
 def _past_retention(organisation_id: UUID) -> QuerySet[Case]:
     due = Case.objects.filter(retain_until__lte=timezone.now(), organisation_id=organisation_id)
     return due.order_by("retain_until")
@@ -45,18 +44,50 @@ def _held_patients() -> QuerySet[Hold, UUID]:
     return standing_holds().values_list("patient_id", flat=True)
 
 
-def count_expired(*, actor: Actor) -> int:
-    """How many cases of the actor's organisation are due."""
-    if not actor.can(Capability.PRIVACY_READ):
-        return 0
-    return expired_cases(organisation_id=actor.scope).count()
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a sweep would delete now, and what it would pass over because it is held."""
+
+    n_cases: int
+    n_held: int
+    n_predictions: int
+
+    def __bool__(self) -> bool:
+        return bool(self.n_cases or self.n_predictions)
 
 
-def count_held(*, actor: Actor) -> int:
-    """How many cases of the actor's organisation would be due, but are held."""
-    if not actor.can(Capability.PRIVACY_READ):
-        return 0
-    return held_cases(organisation_id=actor.scope).count()
+def count_due(*, organisation_id: UUID) -> Due:
+    """What the next sweep over the organisation would delete: the same rows, and no others."""
+    return Due(
+        expired_cases(organisation_id=organisation_id).count(),
+        _past_retention(organisation_id).filter(patient__in=_held_patients()).count(),
+        expired_predictions(organisation_id=organisation_id).count(),
+    )
+
+
+def count_due_under(*, organisation_id: UUID, limits: Limits) -> Due:
+    """What would be due were these the limits, which nobody has set yet."""
+    now = timezone.now()
+    cases = Case.objects.filter(
+        organisation_id=organisation_id, updated_at__lte=now - timedelta(days=limits.case_days)
+    )
+    return Due(
+        cases.exclude(patient__in=_held_patients()).count(),
+        cases.filter(patient__in=_held_patients()).count(),
+        _made_before(organisation_id, limits.prediction_days).count(),
+    )
+
+
+def expired_predictions(*, organisation_id: UUID) -> QuerySet[Prediction]:
+    """Predictions of an organisation that belong to no case and are past their retention."""
+    return _made_before(organisation_id, limits_of(organisation_id=organisation_id).prediction_days)
+
+
+def _made_before(organisation_id: UUID, days: int) -> QuerySet[Prediction]:
+    before = timezone.now() - timedelta(days=days)
+    return Prediction.objects.filter(
+        organisation_id=organisation_id, case__isnull=True, created_at__lte=before
+    )
 
 
 def list_erasures(*, actor: Actor) -> QuerySet[Erasure]:

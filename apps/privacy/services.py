@@ -1,14 +1,19 @@
-"""Deleting what is past its retention."""
+"""How long data are kept, and deleting what is past that (ADR 38)."""
 
 import logging
+from dataclasses import asdict
+from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from apps.accounts.actors import SYSTEM, Actor
 from apps.audit.services import record_event
-from apps.cases.models import Case, Patient
+from apps.cases.models import Case, Patient, RetentionPolicy
+from apps.cases.retention import Limits, limits_of
 from apps.cases.services import delete_case
 from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
@@ -37,7 +42,7 @@ def schedule_purge(*, actor: Actor, organisation_id: UUID) -> RetentionRun:
 
 
 def run_purge(*, run_id: UUID) -> None:
-    """Delete each case that is past its retention, one transaction a case. Idempotent, and resumes where it was."""
+    """Delete what is past its retention, one transaction a case. Idempotent, and resumes where it was."""
     with only_worker(run_id) as may_work:
         run = RetentionRun.objects.filter(pk=run_id).first()
         if not may_work or run is None or run.state in {JobState.SUCCEEDED, JobState.FAILED}:
@@ -61,6 +66,54 @@ def _purge(run: RetentionRun) -> None:
             run.n_deleted += 1
             run.save(update_fields=["n_deleted"])
         run.report(number * 100 // len(due), f"{number} / {len(due)}")
+    run.n_predictions += purge_predictions(organisation_id=run.organisation_id)
+    run.save(update_fields=["n_predictions"])
+
+
+@transaction.atomic
+def purge_predictions(*, organisation_id: UUID) -> int:
+    """Delete the predictions without a case that are past their retention; how many there were."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT hoofbeat_purge_predictions_without_case(%s, %s)",
+            [organisation_id, settings.RETENTION_DAYS],
+        )
+        (number,) = cursor.fetchone() or (0,)
+    if number:
+        record_event(
+            actor=SYSTEM,
+            action="prediction.purge",
+            object_type="prediction",
+            purpose="retention",
+            details={"n_predictions": number},
+        )
+    return int(number)
+
+
+@transaction.atomic
+def set_limits(*, actor: Actor, limits: Limits) -> None:
+    """Let the organisation keep its data for as long as `limits` say, those there already included."""
+    actor.require(Capability.PRIVACY_PURGE)
+    if actor.organisation_id is None:
+        raise Denied("retention.limits", "retention")
+    before = limits_of(organisation_id=actor.scope)
+    policy = RetentionPolicy(
+        organisation_id=actor.organisation_id,
+        case_days=limits.case_days,
+        prediction_days=limits.prediction_days,
+        set_by=actor.account(),
+    )
+    policy.save(force_insert=True)
+    Case.objects.filter(organisation_id=actor.scope).update(
+        retain_until=F("updated_at") + timedelta(days=limits.case_days)
+    )
+    record_event(
+        actor=actor,
+        action="retention.limits",
+        object_type="retention",
+        object_ids=[policy.pk],
+        details={"before": asdict(before), "after": asdict(limits)},
+    )
 
 
 @transaction.atomic

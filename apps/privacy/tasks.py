@@ -9,7 +9,7 @@ from apps.accounts.selectors import in_each_organisation
 from apps.privacy.archive import forget_expired_archives, run_archive
 from apps.privacy.erasure import run_erasure
 from apps.privacy.selectors import (
-    expired_cases,
+    count_due,
     unfinished_archives,
     unfinished_erasures,
     unfinished_retention_runs,
@@ -39,7 +39,7 @@ def schedule_purges() -> None:
     """The daily sweep, one run an organisation that has work."""
 
     def schedule(organisation_id: UUID) -> None:
-        if expired_cases(organisation_id=organisation_id).exists():
+        if count_due(organisation_id=organisation_id):
             purge_expired.delay(str(schedule_purge(actor=SYSTEM, organisation_id=organisation_id).pk))
 
     in_each_organisation(schedule)

@@ -16,6 +16,7 @@ urlpatterns = [
     path("processing/", processing_views.ProcessingPage.as_view(), name="processing"),
     path("processing/export/", processing_views.ProcessingExport.as_view(), name="processing-export"),
     path("", views.Retention.as_view(), name="retention"),
+    path("limits/", views.RetentionLimits.as_view(), name="limits"),
     path("runs/", views.RetentionRuns.as_view(), name="runs"),
     path("delete/", views.DeleteDue.as_view(), name="delete"),
     path("access-reports/", access_report_views.AccessReports.as_view(), name="access-reports"),

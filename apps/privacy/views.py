@@ -1,6 +1,5 @@
-"""Retention: what is due, deleting it, and what was deleted."""
+"""Retention: how long data are kept, what is due, deleting it, and what was deleted."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -10,11 +9,13 @@ from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
 from apps.accounts.reauthentication import ReauthenticationRequired
+from apps.cases.retention import limits_of
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
-from apps.privacy.selectors import count_expired, count_held, list_retention_runs
-from apps.privacy.services import request_purge
+from apps.privacy.forms import LimitsForm
+from apps.privacy.selectors import count_due, count_due_under, list_retention_runs
+from apps.privacy.services import request_purge, set_limits
 from apps.privacy.tasks import purge_expired
 
 MOST_SHOWN = 20
@@ -28,9 +29,8 @@ class Retention(CapabilityRequired, View):
     def get(self, request: HttpRequest) -> HttpResponse:
         runs = list(list_retention_runs(actor=self.actor)[:MOST_SHOWN])
         context = {
-            "n_due": count_expired(actor=self.actor),
-            "n_held": count_held(actor=self.actor),
-            "days": settings.RETENTION_DAYS,
+            "due": count_due(organisation_id=self.actor.scope),
+            "limits": limits_of(organisation_id=self.actor.scope),
             "runs": runs,
             "is_busy": any(run.state in UNFINISHED for run in runs),
         }
@@ -60,7 +60,7 @@ class DeleteDue(CapabilityRequired, ReauthenticationRequired, View):
     capability = Capability.PRIVACY_PURGE
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return render(request, "privacy/delete.html", {"n_due": count_expired(actor=self.actor)})
+        return render(request, "privacy/delete.html", {"due": count_due(organisation_id=self.actor.scope)})
 
     @transaction.atomic
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -68,3 +68,25 @@ class DeleteDue(CapabilityRequired, ReauthenticationRequired, View):
         queue_after_commit(purge_expired, str(run.pk))
         messages.success(request, _("The deletion was requested. Its progress stands below."))
         return redirect("privacy:retention")
+
+
+class RetentionLimits(CapabilityRequired, ReauthenticationRequired, View):
+    """For how long data are kept. What new limits would delete is shown before they hold."""
+
+    capability = Capability.PRIVACY_PURGE
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        now = limits_of(organisation_id=self.actor.scope)
+        form = LimitsForm(initial={"case_days": now.case_days, "prediction_days": now.prediction_days})
+        return render(request, "privacy/limits.html", {"form": form})
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = LimitsForm(request.POST)
+        if not form.is_valid():
+            return render(request, "privacy/limits.html", {"form": form}, status=422)
+        if "confirmed" in request.POST:
+            set_limits(actor=self.actor, limits=form.limits)
+            messages.success(request, _("The limits hold from now on."))
+            return redirect("privacy:retention")
+        due = count_due_under(organisation_id=self.actor.scope, limits=form.limits)
+        return render(request, "privacy/limits.html", {"form": form, "due": due, "limits": form.limits})

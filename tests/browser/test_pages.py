@@ -27,7 +27,7 @@ OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
     Role.PRIVACY_OFFICER: [
         *("/retention/", "/retention/delete/", "/retention/access-reports/", "/retention/erasures/"),
-        "/retention/holds/",
+        *("/retention/holds/", "/retention/limits/"),
         *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],

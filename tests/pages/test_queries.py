@@ -35,7 +35,7 @@ BUDGET = {
     "oauth:programs": 5,
     "oauth:clients": 7,
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
-    "privacy:retention": 7,
+    "privacy:retention": 10,
     "privacy:holds": 8,
     "privacy:access-report": 14,
     "privacy:processing": 4,

@@ -136,7 +136,7 @@ def test_deleting_what_is_due_asks_once_more(
     Case.objects.filter(pk=due.pk).update(retain_until=timezone.now() - timedelta(days=1))
     browser = page(user_of(Role.PRIVACY_OFFICER))
     assert "<strong>1</strong> case is past its retention" in browser.get("/retention/").content.decode()
-    assert "Delete 1 case" in browser.get("/retention/delete/").content.decode()
+    assert "<strong>1</strong> case with its findings" in browser.get("/retention/delete/").content.decode()
     assert Case.objects.filter(pk=due.pk).exists()
     with django_capture_on_commit_callbacks(execute=True):
         assert browser.post("/retention/delete/").url == "/retention/"

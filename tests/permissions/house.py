@@ -274,6 +274,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     },
     ("privacy:holds", "POST"): lambda caller: {"text": caller.case.patient.pseudonym},
     ("privacy:lift-hold", "POST"): lambda caller: {"lift_reason": "the lawsuit has ended"},
+    ("privacy:limits", "POST"): lambda caller: {"case_days": "4000", "prediction_days": "4000"},
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},

@@ -26,7 +26,9 @@ CARE = Activity(
         "sex, findings, predictions, confirmed diagnosis"
     ),
     recipients=_CLINIC,
-    retention=_("{retention_days} days after the case was last changed, or until it is erased"),
+    retention=_(
+        "{retention_days} days after the case was last changed, or as the organisation has set, or until it is erased"
+    ),
     of_patients=True,
 )
 CONSENT = Activity(

@@ -2,7 +2,16 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.privacy.inventory.activities import CARE, CONSENT, EMERGENCY, HOLDS, PRIORS, REPETITION, TRAINING
+from apps.privacy.inventory.activities import (
+    CARE,
+    CONSENT,
+    EMERGENCY,
+    HOLDS,
+    PRIORS,
+    PRIVACY,
+    REPETITION,
+    TRAINING,
+)
 from apps.privacy.inventory.kinds import Table, table
 
 TABLES: list[Table] = [
@@ -62,12 +71,20 @@ TABLES: list[Table] = [
         none="created_at lifted_at",
     ),
     table(
+        "cases.RetentionPolicy",
+        PRIVACY,
+        pseudonymous="set_by",
+        none="id created_at organisation case_days prediction_days",
+    ),
+    table(
         "predictions.Prediction",
         CARE,
         special="input output notices",
         pseudonymous="id organisation_id case requested_by_id token_id",
         none="created_at model model_hash latency_ms",
-        retention=_("with its case; one that belongs to no case has no time limit yet"),
+        retention=_(
+            "with its case; one that belongs to no case {retention_days} days, or as the organisation has set"
+        ),
     ),
     table(
         "predictions.Feedback",

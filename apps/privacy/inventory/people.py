@@ -142,7 +142,7 @@ TABLES: list[Table] = [
         "privacy.RetentionRun",
         PRIVACY,
         pseudonymous="requested_by_id",
-        none=f"{_JOB} organisation n_due n_deleted",
+        none=f"{_JOB} organisation n_due n_deleted n_predictions",
     ),
     table(
         "privacy.AccessArchive",
