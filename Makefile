@@ -31,7 +31,7 @@ run: setup
 	@exec $(LOCAL) run
 
 test: setup
-	@exec $(LOCAL) test -- --numprocesses 2 $(ARGS)
+	@exec $(LOCAL) test -- --numprocesses 3 $(ARGS)
 
 audit: setup
 	@$(BIN)/python -m config.advisories $(ARGS)
