@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from apps.cases.api import Emergencies, EmergencyReview
 from apps.cases.consent_api import CaseConsents, ConsentTexts
+from apps.cases.person_api import CasePerson
 from apps.core.capabilities import PUBLIC
 from apps.knowledge.api import DiseaseRead, Diseases, NoteFindings, TermDetail, Terms
 from apps.predictions.api.cases import CaseRead, Cases
@@ -87,6 +88,7 @@ urlpatterns = [
     path("priors/case-mix/", CaseMixRead.as_view(), name="case-mix"),
     path("cases/", Cases.as_view(), name="cases"),
     path("cases/<uuid:case_id>/", CaseRead.as_view(), name="case"),
+    path("cases/<uuid:case_id>/person/", CasePerson.as_view(), name="case-person"),
     path("cases/<uuid:case_id>/consents/", CaseConsents.as_view(), name="case-consents"),
     path("consent-texts/", ConsentTexts.as_view(), name="consent-texts"),
     path("emergencies/", Emergencies.as_view(), name="emergencies"),

@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from apps.cases.models import Consent, Sex
+from apps.cases.models import PERSON_LENGTHS, Consent, Sex
 from apps.core.forms import StyledForm
 from apps.core.problems import FieldError
 from apps.knowledge.selectors import labels_of, resolve_terms, search_terms
@@ -24,7 +24,11 @@ _YEARS_AND_MONTHS = re.compile(r"P(\d{1,3})Y(\d{1,2})M")
 class CaseListFilter(forms.Form):
     """The filter of the case list, in the address bar. What it does not know counts as no filter."""
 
-    q = forms.CharField(required=False, max_length=200, label=_("Whole pseudonym, or part of a diagnosis"))
+    q = forms.CharField(
+        required=False,
+        max_length=200,
+        label=_("Whole pseudonym or medical record number, or part of a diagnosis"),
+    )
     sex = forms.ChoiceField(required=False, choices=[("", _("any sex")), *Sex.choices], label=_("Sex"))
     outcome = forms.ChoiceField(
         required=False,
@@ -88,6 +92,47 @@ class PatientForm(StyledForm):
         elif match := _YEARS_AND_MONTHS.fullmatch(age):
             initial |= {"age_number": int(match[1]) * 12 + int(match[2]), "age_unit": "M"}
         return initial
+
+
+class LinesField(forms.CharField):
+    """Several lines, which browsers end with CR LF: what nobody touched must not count as changed, or as longer."""
+
+    widget = forms.Textarea
+
+    def to_python(self, value: Any) -> str:
+        return str(super().to_python(value)).replace("\r\n", "\n")
+
+
+class PersonForm(StyledForm):
+    """Who the patient is; a field that is emptied forgets what stood there."""
+
+    name = forms.CharField(
+        label=_("Name"),
+        required=False,
+        max_length=PERSON_LENGTHS["name"],
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    identifier = forms.CharField(
+        label=_("Medical record number"),
+        required=False,
+        max_length=PERSON_LENGTHS["identifier"],
+        help_text=_("By the whole of it, the case is found in the list of your cases."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    contact = LinesField(
+        label=_("Contact"),
+        required=False,
+        max_length=PERSON_LENGTHS["contact"],
+        help_text=_("How to reach the patient: telephone, address, a relative"),
+        widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
+    )
+    note = LinesField(
+        label=_("Note"),
+        required=False,
+        max_length=PERSON_LENGTHS["note"],
+        help_text=_("Of this case; no prediction reads it."),
+        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off"}),
+    )
 
 
 @dataclass(slots=True)

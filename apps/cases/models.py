@@ -24,6 +24,10 @@ class Sex(models.TextChoices):
     UNKNOWN = "unknown", _("unknown")
 
 
+# Most characters of what says who a patient is, and of a case's note.
+PERSON_LENGTHS = {"name": 200, "identifier": 80, "contact": 500, "note": 4000}
+
+
 def pseudonym_index(organisation_id: UUID, text: str) -> bytes:
     """By which a patient is found whose pseudonym reads as `text`."""
     return blind_index("cases.patient.pseudonym", organisation_id, text)

@@ -24,10 +24,15 @@ _IGNORABLE = frozenset(
 _JAPANESE = frozenset({"HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "CJK"})
 
 
+def has_unseen(text: str) -> bool:
+    """Whether something in `text` cannot be seen, by which two that look alike would differ."""
+    return any(unicodedata.category(sign) in _UNSEEN or ord(sign) in _IGNORABLE for sign in text)
+
+
 def clean_pseudonym(text: str) -> str:
     """`text` in NFKC with single blanks and European digits. Raises InvalidInput for what is no pseudonym."""
     # Refused before it is folded, because folding lets some of it vanish.
-    if any(unicodedata.category(sign) in _UNSEEN or ord(sign) in _IGNORABLE for sign in text):
+    if has_unseen(text):
         _refuse("unseen_character", _("A pseudonym has printable characters only."))
     folded = " ".join(unicodedata.normalize("NFKC", text).split())
     folded = "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in folded)

@@ -84,12 +84,16 @@ def _newest_outcome(field: str) -> Subquery:
     return Subquery(newest, output_field=CharField())
 
 
-def search_cases(*, actor: Actor, text: str = "", sex: str = "", outcome: str = "") -> QuerySet[Case]:
-    """The actor's cases, newest first, narrowed by `text`, a sex, `open` or `closed`.
+def search_cases(
+    *, actor: Actor, text: str = "", sex: str = "", outcome: str = "", identifier: str = ""
+) -> QuerySet[Case]:
+    """The actor's cases, newest first, narrowed by `text`, a sex, `open` or `closed`, a medical record number.
 
-    `text` is a whole pseudonym, a whole medical record number, or part of a diagnosis.
+    `text` is a whole pseudonym, a whole medical record number, or part of a diagnosis; `identifier` a whole number.
     """
     cases = list_cases(actor=actor)
+    if identifier:
+        cases = cases.filter(patient__identifier_index=identifier_index(actor.scope, identifier))
     if text := text.replace("\0", "").strip():
         cases = cases.filter(
             named(actor=actor, text=text, path="patient__")
@@ -164,6 +168,22 @@ def person_of(case: Case) -> dict[str, str]:
         "contact": patient.contact,
         "note": case.note,
     }
+
+
+def same_identifier(*, actor: Actor, case: Case) -> tuple[int, list[Case]]:
+    """How many other patients of the organisation have the medical record number of the case's patient.
+
+    With those of their cases that the actor may see, newest first, at most 20.
+    """
+    index = case.patient.identifier_index
+    if index is None:
+        return 0, []
+    others = Patient.objects.filter(organisation_id=actor.scope, identifier_index=index)
+    n_others = others.exclude(pk=case.patient_id).count()
+    if not n_others:
+        return 0, []
+    cases = list_cases(actor=actor).filter(patient__identifier_index=index)
+    return n_others, list(cases.exclude(patient_id=case.patient_id)[:20])
 
 
 def has_consent(*, patient_id: UUID, purpose: Consent.Purpose) -> bool:

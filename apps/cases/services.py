@@ -22,7 +22,7 @@ from apps.cases.models import (
     PatientKey,
     UnknownFinding,
 )
-from apps.cases.pseudonyms import clean_pseudonym
+from apps.cases.pseudonyms import clean_pseudonym, has_unseen
 from apps.cases.retention import retention_end
 from apps.cases.selectors import get_case, list_cases, person_of
 from apps.core.capabilities import Capability
@@ -165,7 +165,8 @@ def change_case(
 def change_person(*, actor: Actor, case_id: UUID, values: Mapping[str, str]) -> Case:
     """Change who the patient is, as far as given: `name`, `identifier`, `contact`, and the case's `note`.
 
-    The event names the fields that changed, and never what stands in them.
+    The event names the fields that changed, and never what stands in them. Raises InvalidInput for a record number
+    that nobody could type again, because something in it cannot be seen.
     """
     actor.require(Capability.CASE_WRITE)
     lock_case(actor=actor, case_id=case_id)
@@ -175,6 +176,9 @@ def change_person(*, actor: Actor, case_id: UUID, values: Mapping[str, str]) -> 
     if key is not None:
         case.patient.key = key
     changed = sorted(name for name, text in person_of(case).items() if values.get(name, text).strip() != text)
+    if "identifier" in changed and has_unseen(values["identifier"].strip()):
+        detail = _("A medical record number has printable characters only.")
+        raise InvalidInput([FieldError("identifier", "unseen_character", detail)])
     for name in changed:
         setattr(case if name == "note" else case.patient, name, values[name].strip())
     case.patient.save(update_fields=PERSON_COLUMNS)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.cases import consent_views, emergency_views, views
+from apps.cases import consent_views, emergency_views, person_views, views
 
 app_name = "cases"
 urlpatterns = [
@@ -13,6 +13,7 @@ urlpatterns = [
     path("emergency/review/", emergency_views.Emergencies.as_view(), name="emergencies"),
     path("emergency/<uuid:access_id>/review/", emergency_views.Review.as_view(), name="review-emergency"),
     path("<uuid:case_id>/edit/", views.EditCase.as_view(), name="edit"),
+    path("<uuid:case_id>/person/", person_views.PersonPage.as_view(), name="person"),
     path("<uuid:case_id>/consent/", consent_views.ConsentPage.as_view(), name="consent"),
     path("<uuid:case_id>/share/", views.ShareCase.as_view(), name="share"),
 ]

@@ -26,6 +26,7 @@ from apps.cases.services import (
 )
 from apps.cases.templatetags.patients import sex_words
 from apps.core.capabilities import Capability
+from apps.core.forms import add_errors
 from apps.core.problems import FieldError, InvalidInput
 from apps.core.spreadsheets import csv_answer
 
@@ -101,7 +102,7 @@ class NewCasePage(CapabilityRequired, View):
             try:
                 case = create_case(actor=self.actor, new=_new_case(form))
             except InvalidInput as problem:
-                _add_errors(form, problem.errors)
+                add_errors(form, problem.errors)
             else:
                 return redirect("predictions:consultation", case.pk)
         return render(request, "cases/new.html", {"form": form}, status=422)
@@ -120,11 +121,6 @@ def _new_case(form: NewCaseForm) -> NewCase:
     )
 
 
-def _add_errors(form: Any, errors: tuple[FieldError, ...]) -> None:
-    for error in errors:
-        form.add_error(error.field if error.field in form.fields else None, error.detail)
-
-
 class EditCase(CapabilityRequired, View):
     """Age and sex of a case."""
 
@@ -133,9 +129,8 @@ class EditCase(CapabilityRequired, View):
     @transaction.atomic
     def get(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
         case = get_case(actor=self.actor, case_id=case_id, permission="change_case")
-        read_cases(actor=self.actor, cases=[case], action="case.read")
         form = PatientForm(initial=PatientForm.initial_of(case.age, case.patient.sex))
-        return render(request, "cases/edit.html", {"form": form, "case": case})
+        return self._show(request, case, form)
 
     @transaction.atomic
     def post(self, request: HttpRequest, case_id: UUID) -> HttpResponse:
@@ -148,8 +143,12 @@ class EditCase(CapabilityRequired, View):
             change_case(actor=self.actor, case_id=case_id, age=age, sex=form.cleaned_data["sex"])
             messages.success(request, _("Age and sex were saved."))
             return redirect("predictions:consultation", case_id)
+        return self._show(request, case, form, 422)
+
+    def _show(self, request: HttpRequest, case: Case, form: PatientForm, status: int = 200) -> HttpResponse:
         read_cases(actor=self.actor, cases=[case], action="case.read")
-        return render(request, "cases/edit.html", {"form": form, "case": case}, status=422)
+        context = {"heading": _("Age and sex"), "form": form, "case": case}
+        return render(request, "cases/edit.html", context, status=status)
 
 
 class ShareCase(CapabilityRequired, View):

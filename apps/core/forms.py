@@ -1,8 +1,11 @@
 """How the fields of every form look."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
+
+from apps.core.problems import FieldError
 
 
 class StyledForm(forms.Form):
@@ -25,3 +28,9 @@ def style_fields(form: forms.BaseForm) -> None:
         else:
             kind = "form-control"
         widget.attrs["class"] = kind
+
+
+def add_errors(form: forms.Form, errors: Iterable[FieldError]) -> None:
+    """Show what a service refused beside the fields of `form` that it names, and the rest above them."""
+    for error in errors:
+        form.add_error(error.field if error.field in form.fields else None, error.detail)

@@ -89,6 +89,8 @@ def _patient(patient: Mapping[str, Any]) -> dict[str, Any]:
     }
     if patient["name"]:
         resource["name"] = [{"text": patient["name"]}]
+    if patient["contact"]:
+        resource["telecom"] = [{"system": "other", "value": patient["contact"]}]
     return resource
 
 

@@ -25,6 +25,7 @@ ACTS: dict[str, tuple[Words, Words]] = {
     "case.share": (gettext_lazy("Somebody was added to those who care for you"), CARE),
     "case.outcome": (gettext_lazy("Your diagnosis was recorded"), CARE),
     "case.purge": (gettext_lazy("Your record was deleted, because its time was over"), RIGHTS),
+    "person.read": (gettext_lazy("It was looked up who you are"), CARE),
     "person.change": (gettext_lazy("Your name or contact was changed"), CARE),
     "consent.read": (gettext_lazy("It was looked up to what you agreed"), RIGHTS),
     "consent.give": (gettext_lazy("Your consent was recorded"), RIGHTS),

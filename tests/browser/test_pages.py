@@ -18,6 +18,7 @@ from apps.audit.sealing import seal_all
 from apps.audit.verifier import check
 from apps.cases.emergency import open_emergency
 from apps.cases.models import Case
+from apps.cases.services import change_person
 from apps.core.jobs import JobState
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
@@ -71,7 +72,10 @@ def test_pages_of_the_other_roles(
         visitor.expected.append("422")
         visitor.sign_in((user := user_of(role)).username, PASSWORD)
         if role == Role.CLINICIAN:
-            addresses = [*addresses, f"/cases/{case_of(user).pk}/consent/"]
+            mine, twin = case_of(user), case_of(user)
+            for each in (mine, twin):
+                change_person(actor=actor_of(user), case_id=each.pk, values={"identifier": "MRN-4711"})
+            addresses = [*addresses, f"/cases/{mine.pk}/consent/", f"/cases/{mine.pk}/person/"]
         if role == Role.PRIVACY_OFFICER:
             addresses = [*addresses, f"/retention/erasures/patients/{patient.pk}/"]
             addresses.append(f"/retention/holds/patients/{patient.pk}/")
@@ -241,16 +245,21 @@ def test_without_javascript_the_journey_goes_on(
 
 
 def test_nothing_opens_a_dialog(
-    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any
+    visit: Callable[..., Visitor], user_of: Callable[..., Any], case_of: Any, actor_of: Callable[..., Any]
 ) -> None:
-    """HTML in a pseudonym stays text on every page that shows it."""
+    """HTML in a pseudonym or a name stays text on every page that shows it."""
     clinician = user_of()
-    case = case_of(clinician, pseudonym="<img src=x onerror=alert(1)>")
+    html = "<img src=x onerror=alert(1)>"
+    case, twin = case_of(clinician, pseudonym=html), case_of(clinician, pseudonym=f"{html} 2")
+    values = dict.fromkeys(("name", "identifier", "contact"), html) | {"note": f"</textarea>{html}"}
+    for each in (case, twin):
+        change_person(actor=actor_of(clinician), case_id=each.pk, values=values)
     visitor = visit()
     opened: list[Dialog] = []
     visitor.page.on("dialog", lambda dialog: opened.append(dialog))
     visitor.sign_in(clinician.username, PASSWORD)
-    for address in ("/cases/", f"/cases/{case.pk}/", f"/cases/{case.pk}/outcome/", "/history/"):
+    own = (f"/cases/{case.pk}/{part}" for part in ("", "outcome/", "person/"))
+    for address in ("/cases/", *own, "/history/"):
         visitor.goto(address)
     assert not opened
     assert not visitor.complaints

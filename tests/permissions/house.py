@@ -242,6 +242,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "finding": MARFAN_FINDINGS[0],
     },
     ("cases:edit", "POST"): lambda caller: {"age_number": 21, "age_unit": "Y", "sex": "female"},
+    ("cases:person", "POST"): lambda caller: {"name": "Ada Example", "identifier": "4711"},
     ("cases:consent", "POST"): lambda caller: {
         "purpose": "training",
         "given": "yes",
@@ -294,5 +295,6 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "channel": "oral",
     },
     ("api:case", "PATCH"): lambda caller: {"age": "P21Y"},
+    ("api:case-person", "PATCH"): lambda caller: {"name": "Ada Example"},
     ("api:feedback", "POST"): lambda caller: {"prediction": str(caller.prediction.pk), "diagnosis": MARFAN},
 }

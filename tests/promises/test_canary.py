@@ -26,8 +26,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("active_model")]
 
 # No audit event, log line or message has a reason to hold one of these.
 PSEUDONYM, NAME, NOTE = "Zwergadler-K7", "Quetzalcoatl Obermoser", "Xylotymbou vineyard worker"
+NUMBER, CONTACT = "MRN-Wolpertinger-4711", "Frau Rumpelstilz, fourth floor"
 FINDING, FINDING_LABEL = "HP:0001083", "Ectopia lentis"
-CANARIES = (PSEUDONYM, "Quetzalcoatl", "Xylotymbou", FINDING, FINDING_LABEL)
+CANARIES = (PSEUDONYM, "Quetzalcoatl", "Xylotymbou", "Wolpertinger", "Rumpelstilz", FINDING, FINDING_LABEL)
+PERSON = {"name": NAME, "identifier": NUMBER, "contact": CONTACT, "note": NOTE}
 
 
 @pytest.fixture
@@ -77,6 +79,11 @@ def by_api(client: APIClient) -> None:
     right = client.post("/api/v1/cases/", body | {"findings": {"present": [FINDING]}}, format="json")
     assert right.status_code == 201
     case = right.json()["id"]
+    address = f"/api/v1/cases/{case}/person/"
+    assert client.patch(address, PERSON | {"name": NAME * 99}, format="json").status_code == 422
+    assert client.patch(address, PERSON, format="json").json()["name"] == NAME
+    assert client.get(address).json()["contact"] == CONTACT
+    assert len(client.get("/api/v1/cases/", {"identifier": NUMBER}).json()["results"]) == 1
     predicted = client.post("/api/v1/predictions/", {"case": case}, format="json")
     assert predicted.status_code == 201
     assert client.get("/api/v1/cases/", {"q": PSEUDONYM}).status_code == 200
@@ -93,6 +100,11 @@ def by_pages(browser: Client, case: Case) -> None:
     """The same on the pages, from a note to a list, a search and an export."""
     address = reverse("predictions:read-note", args=[case.pk])
     assert FINDING in browser.post(address, {"note": f"{NAME}: {FINDING_LABEL}. {NOTE}"}).content.decode()
+    person = reverse("cases:person", args=[case.pk])
+    assert browser.post(person, PERSON | {"identifier": NUMBER * 9}).status_code == 422
+    assert browser.post(person, PERSON).status_code == 302
+    assert CONTACT in browser.get(person).content.decode()
+    assert f"{PSEUDONYM}-2" in browser.get(reverse("cases:list"), {"q": NUMBER}).content.decode()
     browser.post(reverse("predictions:take-findings", args=[case.pk]), {"finding": FINDING})
     assert browser.post(reverse("predictions:predict", args=[case.pk])).status_code == 302
     assert PSEUDONYM in browser.get(reverse("predictions:consultation", args=[case.pk])).content.decode()

@@ -168,6 +168,7 @@ def test_a_restriction_freezes_every_use_but_looking(
         "prediction": lambda: client.post("/api/v1/predictions/", one),
         "questions": lambda: client.post("/api/v1/predictions/ask-next/", one),
         "change": lambda: client.patch(f"/api/v1/cases/{case.pk}/", {"age": "P21Y"}),
+        "person": lambda: client.patch(f"/api/v1/cases/{case.pk}/person/", {"name": "Ada"}),
         "feedback": lambda: client.post("/api/v1/feedback/", {"prediction": made, "diagnosis": MARFAN}),
         "page: prediction": lambda: browser.post(reverse("predictions:predict", args=[case.pk])),
         "page: finding": lambda: browser.post(
@@ -176,6 +177,7 @@ def test_a_restriction_freezes_every_use_but_looking(
         "page: edit": lambda: browser.post(
             reverse("cases:edit", args=[case.pk]), {"age_number": 21, "age_unit": "Y", "sex": "female"}
         ),
+        "page: person": lambda: browser.post(reverse("cases:person", args=[case.pk]), {"name": "Ada"}),
         "page: outcome": lambda: browser.post(
             reverse("predictions:outcome", args=[case.pk]), {"outcome": "none"}
         ),
@@ -195,7 +197,10 @@ def test_a_restriction_freezes_every_use_but_looking(
         assert pseudonym not in browser.get(reverse(export)).content.decode()
     shown = browser.get(reverse("predictions:consultation", args=[case.pk])).content.decode()
     assert "Processing of this patient’s data is restricted" in shown
-    for offered in ("predictions:predict", "predictions:set-finding", "cases:edit", "predictions:outcome"):
+    for offered in (
+        *("predictions:predict", "predictions:set-finding", "predictions:outcome"),
+        *("cases:edit", "cases:person"),
+    ):
         assert reverse(offered, args=[case.pk]) not in shown
     # What the patient himself says is recorded at any time.
     said = {"purpose": "training", "given": False, "channel": "oral"}

@@ -12,7 +12,7 @@ from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.cases.models import Case, Consent, Finding, Sex
+from apps.cases.models import PERSON_LENGTHS, Case, Consent, Finding, Sex
 from apps.cases.selectors import consents_of, get_case, search_cases
 from apps.cases.services import NewCase, read_cases
 from apps.core.capabilities import Capability
@@ -75,6 +75,11 @@ class CaseQuery(PageQuery):
         allow_blank=True,
         max_length=200,
         help_text=_("a whole pseudonym or medical record number, or part of a diagnosis"),
+    )
+    identifier = TextField(
+        required=False,
+        max_length=PERSON_LENGTHS["identifier"],
+        help_text=_("a whole medical record number"),
     )
     sex = serializers.ChoiceField(Sex.choices, required=False)
     outcome = serializers.ChoiceField(
@@ -190,6 +195,7 @@ class Cases(Operation):
                 text=query.get("q", ""),
                 sex=query.get("sex", ""),
                 outcome=query.get("outcome", ""),
+                identifier=query.get("identifier", ""),
             )
             page = page_of(cases, query)
             read_cases(actor=self.actor, cases=page.rows, action="case.list")
