@@ -27,7 +27,8 @@ class CaseListFilter(forms.Form):
     q = forms.CharField(
         required=False,
         max_length=200,
-        label=_("Whole pseudonym or medical record number, or part of a diagnosis"),
+        label=_("Pseudonym, record number or diagnosis"),
+        help_text=_("The first two in full; of a diagnosis, a part will do."),
     )
     sex = forms.ChoiceField(required=False, choices=[("", _("any sex")), *Sex.choices], label=_("Sex"))
     outcome = forms.ChoiceField(

@@ -16,7 +16,7 @@ ANOTHER = "other"
 class HistoryFilter(StyledForm):
     """The filter of the history, in the address bar. What it does not understand counts as no filter."""
 
-    q = forms.CharField(required=False, max_length=80, label=_("Whole pseudonym"))
+    q = forms.CharField(required=False, max_length=80, label=_("Whole pseudonym or record number"))
     since = forms.DateField(
         required=False, label=_("From"), widget=forms.DateInput({"type": "date"}, "%Y-%m-%d")
     )

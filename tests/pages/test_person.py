@@ -126,7 +126,7 @@ def test_the_list_finds_the_whole_number_and_shows_none_of_it(
     assert names(browser, f"?q=++{PERSON['identifier'].upper()}") == ["ALPHA-1"]
     assert names(browser, f"?q={CANARY}") == []
     text = browser.get("/cases/").content.decode()
-    assert "Whole pseudonym or medical record number, or part of a diagnosis" in text
+    assert "Pseudonym, record number or diagnosis" in text
     assert CANARY not in text
     assert CANARY not in browser.get("/cases/export.csv").content.decode("utf-8-sig")
     browser.post(address(case), PERSON | {"identifier": ""})
