@@ -105,17 +105,22 @@ class LinesField(forms.CharField):
 
 
 class PersonForm(StyledForm):
-    """Who the patient is; a field that is emptied forgets what stood there."""
+    """Who the patient is; a field that is emptied forgets what stood there.
+
+    The page keeps what it showed, so that `changes` leaves alone what a colleague changed meanwhile in another field.
+    """
 
     name = forms.CharField(
         label=_("Name"),
         required=False,
+        show_hidden_initial=True,
         max_length=PERSON_LENGTHS["name"],
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     identifier = forms.CharField(
         label=_("Medical record number"),
         required=False,
+        show_hidden_initial=True,
         max_length=PERSON_LENGTHS["identifier"],
         help_text=_("By the whole of it, the case is found in the list of your cases."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -123,6 +128,7 @@ class PersonForm(StyledForm):
     contact = LinesField(
         label=_("Contact"),
         required=False,
+        show_hidden_initial=True,
         max_length=PERSON_LENGTHS["contact"],
         help_text=_("How to reach the patient: telephone, address, a relative"),
         widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
@@ -130,10 +136,15 @@ class PersonForm(StyledForm):
     note = LinesField(
         label=_("Note"),
         required=False,
+        show_hidden_initial=True,
         max_length=PERSON_LENGTHS["note"],
         help_text=_("Of this case; no prediction reads it."),
         widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off"}),
     )
+
+    def changes(self) -> dict[str, str]:
+        """The fields that are not as the page showed them."""
+        return {name: self.cleaned_data[name] for name in self.changed_data}
 
 
 @dataclass(slots=True)

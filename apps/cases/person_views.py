@@ -35,7 +35,7 @@ class PersonPage(CapabilityRequired, View):
         form = PersonForm(request.POST)
         if form.is_valid():
             try:
-                case = change_person(actor=self.actor, case_id=case_id, values=form.cleaned_data)
+                case = change_person(actor=self.actor, case_id=case_id, values=form.changes())
             except InvalidInput as problem:
                 add_errors(form, problem.errors)
             else:

@@ -42,6 +42,13 @@ def address(case: Case) -> str:
     return reverse("cases:person", args=[case.pk])
 
 
+def filled(browser: Client, case: Case, **typed: str) -> dict[str, str]:
+    """What a browser sends from the page as it is now, but for what is `typed`; it ends lines with CR LF."""
+    form = browser.get(address(case)).context["form"]
+    shown = {field.name: str(field.value() or "").replace("\n", "\r\n") for field in form}
+    return {f"initial-{name}": text for name, text in shown.items()} | shown | typed
+
+
 def everything_stored() -> str:
     """Each row of patients, cases and events as PostgreSQL writes it; bytes as hexadecimal digits."""
     tables = ("cases_patient", "cases_case", "audit_auditevent")
@@ -56,6 +63,7 @@ def test_what_is_typed_is_shown_again_sealed_and_recorded(
     consultation = reverse("predictions:consultation", args=[case.pk])
     assert f'href="{address(case)}"' in flat(browser.get(consultation))
     typed = PERSON | {"contact": PERSON["contact"].replace("\n", "\r\n"), "name": f"  {PERSON['name']} "}
+    typed = filled(browser, case, **typed)
     first = AuditEvent.objects.latest("sequence").sequence
     assert browser.post(address(case), typed)["Location"] == consultation
     assert person_of(get_case(actor=actor_of(clinician), case_id=case.pk)) == PERSON
@@ -63,13 +71,15 @@ def test_what_is_typed_is_shown_again_sealed_and_recorded(
     assert "Name, record number, contact and note were saved." in shown
     assert f"{CANARY} &lt;b&gt;bold&lt;/b&gt;" in shown
     assert f"&lt;/textarea&gt;&lt;script&gt;{CANARY}" in shown
+    assert f'<input type="hidden" name="initial-identifier" value="{PERSON["identifier"]}"' in shown
     assert "<b>bold" not in shown
     assert f"<script>{CANARY}" not in shown
     # The form as a browser sends it again changes nothing.
-    browser.post(address(case), typed)
+    browser.post(address(case), filled(browser, case))
     events = list(AuditEvent.objects.filter(sequence__gt=first).order_by("sequence"))
     assert [(event.action, event.patient_ids, event.details) for event in events] == [
         ("person.change", [case.patient_id], {"fields": ["contact", "identifier", "name", "note"]}),
+        ("person.read", [case.patient_id], {}),
         ("person.read", [case.patient_id], {}),
         ("person.change", [case.patient_id], {"fields": []}),
     ]
@@ -77,6 +87,18 @@ def test_what_is_typed_is_shown_again_sealed_and_recorded(
     assert str(case.patient_id) in stored
     assert CANARY not in stored
     assert CANARY.encode().hex() not in stored
+
+
+def test_two_who_change_different_fields_both_do(
+    browser: Client, case: Case, clinician: User, actor_of: Callable[[User], Actor]
+) -> None:
+    change_person(actor=actor_of(clinician), case_id=case.pk, values=PERSON)
+    mine = filled(browser, case, name="Ada Example", note="")
+    change_person(actor=actor_of(clinician), case_id=case.pk, values={"contact": "a new address"})
+    assert browser.post(address(case), mine | {"identifier": "x" * 81}).status_code == 422
+    assert browser.post(address(case), mine).status_code == 302
+    expected = PERSON | {"name": "Ada Example", "note": "", "contact": "a new address"}
+    assert person_of(get_case(actor=actor_of(clinician), case_id=case.pk)) == expected
 
 
 @pytest.mark.parametrize(
@@ -129,7 +151,7 @@ def test_the_list_finds_the_whole_number_and_shows_none_of_it(
     assert "Pseudonym, record number or diagnosis" in text
     assert CANARY not in text
     assert CANARY not in browser.get("/cases/export.csv").content.decode("utf-8-sig")
-    browser.post(address(case), PERSON | {"identifier": ""})
+    browser.post(address(case), filled(browser, case, identifier=""))
     assert names(browser, f"?q={PERSON['identifier']}") == []
 
 
