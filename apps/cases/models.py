@@ -383,3 +383,39 @@ class Outcome(Record):
 
     class Meta:
         ordering = ["-id"]
+
+
+class RowVersion(models.Model):
+    """What a row of a clinical table was from `changed_at` on, written by the database alone (ADR 33, append-only).
+
+    `content` is the row by column, ciphertext as PostgreSQL writes bytes ("\\x01…"); null in what was deleted.
+    `event_id` names the audit event of the same transaction; null: somebody wrote without the application. Versions go
+    with their case or patient.
+    """
+
+    class Act(models.TextChoices):
+        FOUND = "found", _("there when the history began")
+        INSERT = "insert", _("entered")
+        UPDATE = "update", _("changed")
+        DELETE = "delete", _("deleted")
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    # No constraint: the database's own triggers delete what is the patient's.
+    patient = models.ForeignKey(Patient, models.DO_NOTHING, db_constraint=False, related_name="+")
+    case_id = models.UUIDField(null=True, help_text="null: it says something of the patient")
+    table_name = models.CharField(max_length=63)
+    row_id = models.CharField(max_length=36)
+    act = models.CharField(max_length=6, choices=Act)
+    content = models.JSONField(null=True)
+    changed_at = models.DateTimeField()
+    transaction = models.BigIntegerField()
+    event_id = models.UUIDField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["case_id"], name="row_version_case"),
+            models.Index(
+                fields=["transaction"], condition=models.Q(event_id__isnull=True), name="row_version_unnamed"
+            ),
+        ]

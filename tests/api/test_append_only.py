@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("active_model")
 
 TABLES = (
     "predictions_prediction", "predictions_feedback", "audit_auditevent", "registry_activation", "cases_consent",
-    "cases_consenttext",
+    "cases_consenttext", "cases_rowversion",
 )  # fmt: skip
 CHANGES = ("UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE")
 

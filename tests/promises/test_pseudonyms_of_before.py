@@ -7,10 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from apps.cases.models import Patient
+from apps.cases.models import Patient, RowVersion
 from apps.core.ownership import owner_connection
 
 BEFORE, AFTER = "0003_uncertain_finding", "0006_only_sealed"
+HISTORY = "0014_row_versions"
 PSEUDONYMS = ["K7-0042", "k7-0042", "K7-0042 (2)", "Zaunkönig-7731", "x" * 80, "X" * 80]
 
 
@@ -53,6 +54,10 @@ def test_what_was_there_is_sealed_and_found_and_can_come_back(empty_database: No
     with connection.cursor() as cursor:
         cursor.execute("SELECT string_agg(p::text, '') FROM cases_patient p")
         assert "Zaunk" not in str(cursor.fetchone())
+    # The row history begins with what is there when it is installed, and can be taken out again.
+    call_command("migrate", "cases", HISTORY, verbosity=0)
+    found = RowVersion.objects.filter(table_name="cases_patient", act="found").order_by("id")
+    assert [UUID(version.row_id) for version in found] == ids
     call_command("migrate", "cases", BEFORE, verbosity=0)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pseudonym FROM cases_patient ORDER BY id")

@@ -63,6 +63,18 @@ HOLDS = Activity(
     retention=_("as long as the patient has a case"),
     of_patients=True,
 )
+ROW_HISTORY = Activity(
+    name=_("History of clinical records"),
+    purpose=_(
+        "show what a record said before it was changed, and by which act, also when the application was bypassed"
+    ),
+    basis=_("art. 6(1)(c) with art. 5(1)(d), 5(2) and 32, accuracy that can be accounted for"),
+    subjects=_PATIENTS,
+    data=_("each version of cases, findings, confirmed diagnoses, care teams, emergency access and holds"),
+    recipients=_("who answers for the database, on request of a privacy officer"),
+    retention=_("with the case or the patient that it is about"),
+    of_patients=True,
+)
 TRAINING = Activity(
     name=_("Model training"),
     purpose=_("learn from confirmed diagnoses, so that later predictions are better"),

@@ -10,6 +10,7 @@ from apps.privacy.inventory.activities import (
     PRIORS,
     PRIVACY,
     REPETITION,
+    ROW_HISTORY,
     TRAINING,
 )
 from apps.privacy.inventory.kinds import Table, table
@@ -69,6 +70,14 @@ TABLES: list[Table] = [
         personal="sealed_reason sealed_lift_reason",
         pseudonymous="id organisation patient kind placed_by lifted_by",
         none="created_at lifted_at",
+    ),
+    # What says who the patient is stands in `content` as the ciphertext that the row had.
+    table(
+        "cases.RowVersion",
+        ROW_HISTORY,
+        special="content",
+        pseudonymous="organisation patient case_id row_id event_id",
+        none="id table_name act changed_at transaction",
     ),
     table(
         "cases.RetentionPolicy",
