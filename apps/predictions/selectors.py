@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from apps.accounts.actors import Actor
 from apps.cases.selectors import list_cases, restrictions
@@ -18,10 +18,16 @@ def list_predictions(*, actor: Actor) -> QuerySet[Prediction]:
     own = Q(case__isnull=True, requested_by_id=actor.person)
     cared_for = Q(case__in=list_cases(actor=actor).order_by().values("pk"))
     return (
-        Prediction.objects.filter(own | cared_for, organisation_id=actor.scope)
+        with_successor(Prediction.objects.filter(own | cared_for, organisation_id=actor.scope))
         .select_related("model", "case__patient__key")
         .order_by("-id")
     )
+
+
+def with_successor(predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:
+    """The same, each with `superseded_by_id`: the newest prediction of its case, or None when it is that one itself."""
+    newer = Prediction.objects.filter(case_id=OuterRef("case_id"), pk__gt=OuterRef("pk")).order_by("-id")
+    return predictions.annotate(superseded_by_id=Subquery(newer.values("pk")[:1]))
 
 
 def unrestricted(predictions: QuerySet[Prediction]) -> QuerySet[Prediction]:

@@ -15,6 +15,7 @@ from apps.interop.phenopackets import phenopacket_of
 from apps.knowledge.selectors import current_release, names_of
 from apps.knowledge.translations import label_for_reader
 from apps.predictions.models import Prediction
+from apps.predictions.selectors import with_successor
 
 
 def collect(patient: Patient, *, made_at: str, accesses: list[dict[str, Any]]) -> dict[str, Any]:
@@ -92,7 +93,7 @@ def _cases(patient: Patient) -> Iterator[Case]:
 
 
 def _case(case: Case) -> dict[str, Any]:
-    predictions = Prediction.objects.filter(case=case).order_by("id").select_related("model")
+    predictions = with_successor(Prediction.objects.filter(case=case)).order_by("id").select_related("model")
     return {
         "id": str(case.pk),
         "age": case.age,
@@ -133,7 +134,8 @@ def _case(case: Case) -> dict[str, Any]:
     }
 
 
-def _prediction(prediction: Prediction) -> dict[str, Any]:
+def _prediction(prediction: Any) -> dict[str, Any]:
+    successor = prediction.superseded_by_id
     ranking = prediction.output["ranking"]
     names = names_of(disease_ids=[disease for disease, _probability in ranking])
     return {
@@ -144,6 +146,7 @@ def _prediction(prediction: Prediction) -> dict[str, Any]:
             "artefact": prediction.model_hash,
             "knowledge": prediction.model.knowledge_version,
         },
+        "superseded_by": str(successor) if successor else None,
         "input": prediction.input,
         "notices": prediction.notices,
         "output": {name: value for name, value in prediction.output.items() if name != "ranking"},

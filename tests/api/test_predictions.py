@@ -15,7 +15,7 @@ from apps.cases.consents import record_consent
 from apps.cases.models import Case
 from apps.predictions.models import Prediction
 from apps.registry.models import ModelVersion
-from tests.api.conftest import BODY, PREDICTIONS, last_event, new_events
+from tests.api.conftest import BODY, CASES, PREDICTIONS, last_event, new_events
 from tests.api.contract import ContractClient
 from tests.conftest import MARFAN, MARFAN_FINDINGS
 
@@ -76,6 +76,29 @@ def test_a_case_is_predicted_as_it_stands(
     assert answer["case"] == str(case.pk)
     assert answer["input"]["present"] == list(MARFAN_FINDINGS)
     assert answer["input"]["age"] == "P20Y"
+
+
+def test_after_a_rectification_the_old_answer_is_kept_and_named_superseded(
+    api: Callable[..., ContractClient], clinician: User, case_of: Callable[..., Case]
+) -> None:
+    case, client = case_of(clinician), api(clinician)
+    elsewhere = client.post(PREDICTIONS, {"case": str(case_of(clinician).pk)}).json()
+    first = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
+    assert first["superseded_by"] is None
+    client.patch(f"{CASES}{case.pk}/", {"sex": "male", "age": "P31Y"})
+    second = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
+    third = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
+    again = client.get(f"{PREDICTIONS}{first['id']}/").json()
+    assert again.pop("superseded_by") == third["id"]
+    assert first.pop("superseded_by") is None
+    assert again == first  # nothing else of it has changed
+    listed = client.get(PREDICTIONS).json()["results"]
+    assert {row["id"]: row["superseded_by"] for row in listed} == {
+        elsewhere["id"]: None,
+        first["id"]: third["id"],
+        second["id"]: third["id"],
+        third["id"]: None,
+    }
 
 
 def test_without_consent_to_care_nothing_is_predicted(

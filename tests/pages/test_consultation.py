@@ -93,6 +93,16 @@ def test_a_change_of_findings_marks_the_list_as_outdated_and_back(browser: Clien
     assert outdated not in back
 
 
+def test_an_earlier_list_says_what_superseded_it(browser: Client, case: Case) -> None:
+    older, newest = predict(browser, case), predict(browser, case)
+    newest_url = reverse("predictions:detail", args=[newest.pk])
+    old_page = browser.get(reverse("predictions:detail", args=[older.pk])).content.decode()
+    assert f'<a href="{newest_url}">Open the newest list</a>' in old_page
+    assert "Superseded" not in browser.get(newest_url).content.decode()
+    history = browser.get(reverse("predictions:history")).content.decode()
+    assert history.count(">superseded</span>") == 1
+
+
 def test_a_finding_is_saved_at_once_with_one_event(browser: Client, case: Case) -> None:
     before = actions()
     url = reverse("predictions:set-finding", args=[case.pk])

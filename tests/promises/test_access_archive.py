@@ -92,6 +92,7 @@ def test_it_holds_everything_in_four_forms(
     (listed,) = stored["predictions"]
     assert [r["disease"] for r in listed["ranking"]] == [d for d, _p in prediction.output["ranking"]]
     assert listed["model"]["artefact"] == prediction.model_hash
+    assert listed["superseded_by"] is None
     about_him = AuditEvent.objects.filter(patient_ids__contains=[case.patient_id])
     assert {access["event"] for access in data["accesses"]} == {
         str(event.id) for event in about_him.exclude(action="archive.download")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
@@ -105,6 +106,9 @@ class PredictionSummary(serializers.ModelSerializer):
     prior = serializers.SerializerMethodField(help_text=_("with which it was made"))
     ranking = serializers.SerializerMethodField(help_text=_("best first"))
     latency_ms = serializers.FloatField(help_text=_("time of the engine, in milliseconds"))
+    superseded_by = serializers.SerializerMethodField(
+        help_text=_("the newest prediction of the same case, which holds instead; null: this one holds")
+    )
 
     class Meta:
         model = Prediction
@@ -119,7 +123,12 @@ class PredictionSummary(serializers.ModelSerializer):
             "prior",
             "ranking",
             "latency_ms",
+            "superseded_by",
         )
+
+    # A prediction that was just made is the newest, and was not read with its successor.
+    def get_superseded_by(self, prediction: Prediction) -> UUID | None:
+        return getattr(prediction, "superseded_by_id", None)
 
     def get_prior(self, prediction: Prediction) -> str:
         return prior_of(prediction)
