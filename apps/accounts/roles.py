@@ -40,6 +40,7 @@ CAPABILITIES: dict[str, frozenset[C]] = {
             C.PRIVACY_EXPORT,
             C.PRIVACY_ERASE,
             C.PRIVACY_HOLD,
+            C.PRIVACY_RESEARCH,
         }
     ),
     Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),

@@ -202,6 +202,13 @@ def consenting(cases: QuerySet[Case], *, purpose: Consent.Purpose) -> QuerySet[C
     return unrestricted(cases).annotate(agrees=Subquery(newest.values("is_given")[:1])).filter(agrees=True)
 
 
+def all_consent(*, patient_ids: Iterable[UUID], purpose: Consent.Purpose) -> bool:
+    """Whether each of these patients is still there, agrees to `purpose`, and is not restricted."""
+    ids = set(patient_ids)
+    agreeing = consenting(Case.objects.filter(patient_id__in=ids), purpose=purpose)
+    return agreeing.order_by().values("patient_id").distinct().count() == len(ids)
+
+
 def consents_of(*, patient_id: UUID) -> dict[str, bool]:
     """Whether consent holds, by purpose."""
     rows = Consent.objects.filter(patient_id=patient_id).order_by("id").values_list("purpose", "is_given")
@@ -247,6 +254,21 @@ def confirmed_cases() -> QuerySet[Case]:
         .filter(diagnosis_id__isnull=False)
         .select_related("patient")
         .prefetch_related("findings")
+        .order_by("id")
+    )
+
+
+def research_cases(*, actor: Actor) -> QuerySet[Case]:
+    """The organisation's cases whose patients agree to research, oldest first, each with its newest outcome.
+
+    For the de-identified export, whose maker is in no care team and is shown no case.
+    """
+    actor.require(Capability.PRIVACY_RESEARCH)
+    newest = Outcome.objects.filter(case_id=OuterRef("pk")).order_by("-id").values("created_at")[:1]
+    return (
+        consenting(Case.objects.filter(organisation_id=actor.scope), purpose=Consent.Purpose.RESEARCH)
+        .annotate(diagnosis_id=_newest_outcome("disease_id"), diagnosis=_newest_outcome("disease__name"))
+        .annotate(confirmed_at=Subquery(newest))
         .order_by("id")
     )
 

@@ -25,6 +25,7 @@ class Capability(models.TextChoices):
     PRIVACY_EXPORT = "privacy.export", _("Make a patient’s archive of his data")
     PRIVACY_ERASE = "privacy.erase", _("Erase a patient")
     PRIVACY_HOLD = "privacy.hold", _("Place and lift legal holds and restrictions of processing")
+    PRIVACY_RESEARCH = "privacy.research", _("Make de-identified exports for research")
     ACCOUNT_SELF = "account.self", _("Use one's own account")
 
 

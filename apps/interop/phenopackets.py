@@ -18,10 +18,14 @@ def phenopacket_of(
 ) -> dict[str, Any]:
     """One case of `apps.privacy.archive_content` as a phenopacket.
 
-    A phenopacket knows present and excluded findings alone, so uncertain ones are left out of it.
+    A phenopacket knows present and excluded findings alone, so uncertain ones are left out of it. In place of its `age`
+    a case may have an `age_range`: (from, to) as ISO 8601 durations.
     """
     subject: dict[str, Any] = {"id": patient["id"], "sex": _SEX[patient["sex"]]}
-    if case["age"]:
+    if case.get("age_range"):
+        start, end = ({"iso8601duration": age} for age in case["age_range"])
+        subject["timeAtLastEncounter"] = {"ageRange": {"start": start, "end": end}}
+    elif case["age"]:
         subject["timeAtLastEncounter"] = {"age": {"iso8601duration": case["age"]}}
     packet: dict[str, Any] = {
         "id": case["id"],

@@ -14,6 +14,7 @@ CARE = gettext_lazy("your care")
 RIGHTS = gettext_lazy("data protection: your rights, and the time limits for keeping data")
 OVERSIGHT = gettext_lazy("supervision of who uses the system")
 LEARNING = gettext_lazy("improving the system, to which you agreed")
+RESEARCH = gettext_lazy("research, to which you agreed")
 
 # By the name of the act in the audit trail: what it is, and what for unless the event says so.
 ACTS: dict[str, tuple[Words, Words]] = {
@@ -58,6 +59,14 @@ ACTS: dict[str, tuple[Words, Words]] = {
     "patient.erase": (gettext_lazy("Your data were erased"), RIGHTS),
     "key.rotate": (gettext_lazy("The key that protects your data was renewed"), OVERSIGHT),
     "dataset.create": (gettext_lazy("Your confirmed diagnosis was taken into training data"), LEARNING),
+    "research.create": (
+        gettext_lazy("Your data, without what tells who you are, were taken into an export for research"),
+        RESEARCH,
+    ),
+    "research.download": (
+        gettext_lazy("An export for research was downloaded, with your data without what tells who you are"),
+        RESEARCH,
+    ),
     "archive.request": (gettext_lazy("A copy of all your data was asked for"), RIGHTS),
     "archive.create": (gettext_lazy("A copy of all your data was made"), RIGHTS),
     "archive.read": (gettext_lazy("It was looked up how far the copy of your data is"), RIGHTS),
@@ -74,6 +83,7 @@ _PURPOSES: dict[str, Words] = {
     "training": LEARNING,
     "erasure": RIGHTS,
     "retention": RIGHTS,
+    "research": RESEARCH,
 }
 
 

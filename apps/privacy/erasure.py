@@ -5,7 +5,7 @@ that it is done. A crash leaves the row unfinished, and the sweep takes it up:
 
 1. the ledger outside of the database gets its entry, so that from here on a restored backup can be put right;
 2. the key and all rows go in one transaction, with the counts of what was deleted;
-3. files of training cases go, and models that learnt from them are marked;
+3. files of training cases and exports for research go, and models that learnt from them are marked;
 4. nothing may be left, and the receipt is closed, with its audit event.
 """
 
@@ -28,6 +28,7 @@ from apps.lifecycle.selectors import models_trained_on
 from apps.privacy.ledger import Entry, keep_entry, list_entries
 from apps.privacy.models import Erasure
 from apps.privacy.patient_rows import PROTECTED, count_rows, delete_rows, find_rows
+from apps.privacy.research import exports_with, withdraw_exports
 from apps.privacy.selectors import get_erasable_patient, is_held
 
 logger = logging.getLogger(__name__)
@@ -173,8 +174,11 @@ def delete_files(erasure: Erasure) -> None:
     """Step 3; names are written down before the files go, so that a crash forgets none of them."""
     with transaction.atomic():
         paths = files_with(patient_id=erasure.patient_id)
+        exports = exports_with(patient_id=erasure.patient_id)
         withdraw_datasets(patient_id=erasure.patient_id)
-        erasure.files = sorted({*erasure.files, *(path.name for path in paths)})
+        withdraw_exports(exports)
+        names = {*(path.name for path in paths), *(f"research-{export.pk}.zip" for export in exports)}
+        erasure.files = sorted({*erasure.files, *names})
         erasure.model_numbers = models_trained_on(patient_id=erasure.patient_id)
         erasure.progress = 75
         erasure.save(update_fields=["files", "model_numbers", "progress"])
@@ -186,7 +190,8 @@ def delete_files(erasure: Erasure) -> None:
 def close_receipt(erasure: Erasure) -> None:
     """Step 4; only this one says that the patient is erased."""
     left = find_rows(organisation_id=erasure.organisation_id, patient_id=erasure.patient_id)
-    if any(rows.keys for rows in left) or files_with(patient_id=erasure.patient_id):
+    files = files_with(patient_id=erasure.patient_id) or exports_with(patient_id=erasure.patient_id)
+    if files or any(rows.keys for rows in left):
         raise NotErased
     erasure.finish()
     record_event(

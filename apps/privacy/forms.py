@@ -1,4 +1,4 @@
-"""Finding whom to erase, and saying why."""
+"""What privacy officers fill in."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -6,7 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.cases.models import Hold
 from apps.cases.retention import FEWEST_DAYS, MOST_DAYS, Limits
 from apps.core.forms import StyledForm
-from apps.privacy.models import Erasure
+from apps.privacy.deidentification import LEAST_K, MOST_K
+from apps.privacy.models import Erasure, ResearchExport
 
 
 class PatientSearch(StyledForm):
@@ -79,3 +80,27 @@ class ErasureForm(StyledForm):
     def wanted_reason(self) -> Erasure.Reason:
         """The reason, once the form is valid."""
         return Erasure.Reason(self.cleaned_data["reason"])
+
+
+class ResearchForm(StyledForm):
+    """Who gets an export, and how few patients are too few."""
+
+    study = forms.CharField(
+        label=_("Study, and who approved it"),
+        help_text=_("Stands in the export and in the list below. Name no patient."),
+        min_length=5,
+        max_length=200,
+    )
+    k = forms.IntegerField(
+        label=_("Fewest patients who must look alike"),
+        help_text=_(
+            "By sex and age (k-anonymity). Take 11 for what is published, fewer only under a contract."
+        ),
+        min_value=LEAST_K,
+        max_value=MOST_K,
+    )
+    small_cells = forms.ChoiceField(
+        label=_("Diseases and findings that fewer patients have"),
+        choices=ResearchExport.SmallCells,
+        initial=ResearchExport.SmallCells.WITHHOLD,
+    )

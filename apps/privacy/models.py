@@ -1,4 +1,4 @@
-"""Retention runs, erasures, and archives for patients."""
+"""Retention runs, erasures, archives for patients, and exports for research."""
 
 from django.db import models
 from django.utils import timezone
@@ -45,7 +45,10 @@ class Erasure(Job):
     # From this moment on nothing stops it any more; the ledger gets its entry next.
     ledgered_at = models.DateTimeField(null=True)
     rows = models.JSONField(default=dict, help_text="{table: rows deleted}")
-    files = models.JSONField(default=list, help_text="names of the files of training cases that were deleted")
+    files = models.JSONField(
+        default=list,
+        help_text="names of the files of training cases and exports for research that were deleted",
+    )
     model_numbers = models.JSONField(
         default=list, help_text="numbers of the models that learnt from the patient"
     )
@@ -94,3 +97,34 @@ class AccessArchive(Job):
 
     def _place(self) -> str:
         return f"privacy.accessarchive.sealed_content:{self.pk}"
+
+
+class ResearchExport(Job):
+    """A de-identified export of the cases whose patients agree to research (ADR 36), kept until it expires.
+
+    Whom it is about says its audit event alone; when one of them is erased or takes his consent back, it is withdrawn.
+    """
+
+    class SmallCells(models.TextChoices):
+        """What becomes of diseases and findings that fewer than `k` patients have."""
+
+        WITHHOLD = "withhold", _("not named: the diagnosis is withheld, findings are named more generally")
+        KEEP = "keep", _("named as recorded, which may tell who a patient is")
+
+    organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
+    language = models.CharField(max_length=8)
+    study = models.CharField(max_length=200)
+    k = models.PositiveSmallIntegerField()
+    small_cells = models.CharField(max_length=8, choices=SmallCells)
+    n_patients = models.PositiveIntegerField(default=0)
+    content = models.BinaryField(default=b"")
+    expires_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+
+    class Meta(Job.Meta):
+        ordering = ["-id"]
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it may no longer be downloaded because its time is over."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()

@@ -15,7 +15,7 @@ from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.problems import Denied
 from apps.predictions.models import Prediction
-from apps.privacy.models import AccessArchive, Erasure, RetentionRun
+from apps.privacy.models import AccessArchive, Erasure, ResearchExport, RetentionRun
 
 
 def list_retention_runs(*, actor: Actor) -> QuerySet[RetentionRun]:
@@ -133,3 +133,10 @@ def list_archives(*, actor: Actor, patient_id: UUID) -> QuerySet[AccessArchive]:
 def unfinished_archives() -> QuerySet[AccessArchive]:
     """Archives of the organisation in whose scope this is called that wait, or whose worker may have died."""
     return AccessArchive.objects.filter(state__in=UNFINISHED)
+
+
+def list_research_exports(*, actor: Actor) -> QuerySet[ResearchExport]:
+    """The exports for research of the actor's organisation, newest first, without their content."""
+    if not actor.can(Capability.PRIVACY_RESEARCH):
+        return ResearchExport.objects.none()
+    return ResearchExport.objects.filter(organisation_id=actor.scope).defer("content")

@@ -8,6 +8,7 @@ from apps.accounts.actors import SYSTEM
 from apps.accounts.selectors import in_each_organisation
 from apps.privacy.archive import forget_expired_archives, run_archive
 from apps.privacy.erasure import run_erasure
+from apps.privacy.research import look_after_exports, run_research_export
 from apps.privacy.selectors import (
     count_due,
     unfinished_archives,
@@ -70,11 +71,19 @@ def make_archive(archive_id: str) -> None:
 
 @shared_task(name="privacy.look_after_archives")
 def look_after_archives() -> None:
-    """Queue again what was interrupted, and forget what has expired."""
+    """Queue again what was interrupted, and forget what has expired; exports for research, too."""
 
     def look_after(_organisation_id: UUID) -> None:
         forget_expired_archives()
         for archive in unfinished_archives():
             make_archive.delay(str(archive.pk))
+        for export in look_after_exports():
+            make_research_export.delay(str(export.pk))
 
     in_each_organisation(look_after)
+
+
+@shared_task(name="privacy.make_research_export")
+def make_research_export(export_id: str) -> None:
+    """Make one de-identified export."""
+    run_research_export(export_id=UUID(export_id))

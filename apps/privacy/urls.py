@@ -8,6 +8,7 @@ from apps.privacy import (
     erasure_views,
     hold_views,
     processing_views,
+    research_views,
     views,
 )
 
@@ -49,6 +50,13 @@ urlpatterns = [
     path("holds/", hold_views.Holds.as_view(), name="holds"),
     path("holds/patients/<uuid:patient_id>/", hold_views.PatientHolds.as_view(), name="patient-holds"),
     path("holds/<uuid:hold_id>/lift/", hold_views.LiftHold.as_view(), name="lift-hold"),
+    path("research/", research_views.Research.as_view(), name="research"),
+    path("research/<uuid:export_id>/", research_views.ResearchExportPage.as_view(), name="research-export"),
+    path(
+        "research/<uuid:export_id>/download/",
+        research_views.ResearchDownload.as_view(),
+        name="research-download",
+    ),
     path("erasures/", erasure_views.Erasures.as_view(), name="erasures"),
     path("erasures/patients/<uuid:patient_id>/", erasure_views.Erase.as_view(), name="erase"),
     path("erasures/<uuid:erasure_id>/", erasure_views.Receipt.as_view(), name="receipt"),

@@ -22,13 +22,13 @@ from apps.cases.services import change_person
 from apps.core.jobs import JobState
 from tests.browser.conftest import Visitor
 from tests.conftest import PASSWORD
-from tests.permissions.house import archive_of, hold_of
+from tests.permissions.house import archive_of, export_of, hold_of
 
 OF_ROLES = {
     Role.DATA_SCIENTIST: ["/models/", "/account/"],
     Role.PRIVACY_OFFICER: [
         *("/retention/", "/retention/delete/", "/retention/access-reports/", "/retention/erasures/"),
-        *("/retention/holds/", "/retention/limits/"),
+        *("/retention/holds/", "/retention/limits/", "/retention/research/"),
         *("/cases/emergency/review/", "/alerts/", "/retention/processing/"),
     ],
     Role.CLINICIAN: ["/cases/emergency/"],
@@ -82,6 +82,7 @@ def test_pages_of_the_other_roles(
             addresses.append(f"/retention/holds/{hold_of(case).pk}/lift/")
             addresses.append(f"/retention/access-reports/{patient.pk}/?names=1")
             addresses.append(f"/retention/archives/{archive.pk}/")
+            addresses.append(f"/retention/research/{export_of(case.organisation).pk}/")
         for number, address in enumerate(addresses):
             visitor.goto(address)
             visitor.look(f"{role}-{number}")

@@ -38,6 +38,7 @@ BUDGET = {
     "lifecycle:models": 11,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 10,
     "privacy:holds": 8,
+    "privacy:research": 6,
     "privacy:access-report": 14,
     "privacy:processing": 4,
     "audit:events": 9,
@@ -48,6 +49,7 @@ ROLES = {
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
     "privacy:holds": Role.PRIVACY_OFFICER,
+    "privacy:research": Role.PRIVACY_OFFICER,
     "privacy:access-report": Role.PRIVACY_OFFICER,
     "privacy:processing": Role.PRIVACY_OFFICER,
     "audit:events": Role.AUDITOR,

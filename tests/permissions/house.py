@@ -16,16 +16,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts.actors import SYSTEM
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import PROGRAM_SCOPES, get_actor, grantable_scopes
 from apps.audit.models import AuditEvent
+from apps.audit.services import record_event
 from apps.cases.models import Case, EmergencyAccess, Hold
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
-from apps.privacy.models import AccessArchive, Erasure
+from apps.privacy.models import AccessArchive, Erasure, ResearchExport
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
 ANONYMOUS = "anonymous"
@@ -44,6 +46,7 @@ class Caller:
     prediction: Prediction
     erasure: Erasure
     archive: AccessArchive
+    export: ResearchExport
     token: ApiToken
     access: EmergencyAccess
     hold: Hold
@@ -79,6 +82,7 @@ class Caller:
             "patient_id": self.case.patient_id,
             "erasure_id": self.erasure.pk,
             "archive_id": self.archive.pk,
+            "export_id": self.export.pk,
             "event_id": self._event_id(),
             "token_id": self.token.public_id,
             "factor_id": 1,
@@ -161,6 +165,22 @@ def archive_of(case: Case) -> AccessArchive:
     archive.content = b"a zip"
     archive.save(force_insert=True)
     return archive
+
+
+def export_of(organisation: Organisation) -> ResearchExport:
+    """An export for research of nobody's cases that can be downloaded for a day."""
+    export = ResearchExport.objects.create(
+        organisation=organisation,
+        study="a study of nobody",
+        k=11,
+        small_cells=ResearchExport.SmallCells.WITHHOLD,
+        content=b"a zip",
+        state=JobState.SUCCEEDED,
+        finished_at=timezone.now(),
+        expires_at=timezone.now() + timedelta(days=1),
+    )
+    record_event(actor=SYSTEM, action="research.create", object_type="research", object_ids=[export.pk])
+    return export
 
 
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
@@ -276,6 +296,11 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("privacy:holds", "POST"): lambda caller: {"text": caller.case.patient.pseudonym},
     ("privacy:lift-hold", "POST"): lambda caller: {"lift_reason": "the lawsuit has ended"},
     ("privacy:limits", "POST"): lambda caller: {"case_days": "4000", "prediction_days": "4000"},
+    ("privacy:research", "POST"): lambda caller: {
+        "study": "a study of lenses",
+        "k": 11,
+        "small_cells": "withhold",
+    },
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},

@@ -134,7 +134,7 @@ def step_words(step: str) -> str:
         "checking": _("checking the model"),
         "writing": _("saving the model"),
         "registering": _("registering the candidate"),
-        "gathering": _("gathering the patient’s data"),
+        "gathering": _("gathering the data"),
         "packing": _("packing the archive"),
         "comparing": _("comparing the blocks with the anchor"),
     }

@@ -89,6 +89,20 @@ TRAINING = Activity(
     elsewhere=_("files of cases in DATA_STORE, models in MODEL_STORE"),
     of_patients=True,
 )
+RESEARCH = Activity(
+    name=_("De-identified exports for research"),
+    purpose=_("let studies use what was learnt in care, without knowing from whom"),
+    basis=_("art. 6(1)(a) and 9(2)(a), consent to research, with the safeguards of art. 89(1)"),
+    subjects=_PATIENTS,
+    data=_(
+        "ages as bands, sex, dates moved by an unknown number of days, findings and confirmed diagnosis; no free text, "
+        "no id of the system"
+    ),
+    recipients=_("privacy officers; the study that they name"),
+    retention=_("{archive_days} days; then the row without its content"),
+    transfers=_("none by the system; where the study works, its contract says"),
+    of_patients=True,
+)
 PRIORS = Activity(
     name=_("Case mix"),
     purpose=_("weigh diseases by how often an organisation meets them"),

@@ -10,6 +10,7 @@ from apps.privacy.inventory.activities import (
     PRIORS,
     PRIVACY,
     REPETITION,
+    RESEARCH,
     ROW_HISTORY,
     TRAINING,
 )
@@ -119,6 +120,14 @@ TABLES: list[Table] = [
         TRAINING,
         pseudonymous="content_hash path",
         none="id created_at n_cases withdrawn_at",
+    ),
+    table(
+        "privacy.ResearchExport",
+        RESEARCH,
+        special="content",
+        pseudonymous="requested_by_id",
+        none="id created_at state progress step error started_at finished_at organisation language study k small_cells "
+        "n_patients expires_at withdrawn_at",
     ),
     table(
         "lifecycle.TrainingRun",
