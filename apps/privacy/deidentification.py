@@ -273,9 +273,9 @@ def _more_general(subjects: Sequence[Subject], k: int, parents: Mapping[str, Ite
     found = _as_recorded(subjects, "present")
     while rare := _rare(found, k):
         for terms in found.values():
-            for term in terms & rare:
-                terms.remove(term)
-                terms.update(set(parents.get(term, ())) - _TOPS)
+            gone = terms & rare
+            terms -= gone
+            terms |= {above for term in gone for above in parents.get(term, ())} - _TOPS
     return found
 
 

@@ -21,6 +21,8 @@ COLUMNS = (
     "patient", "case", "sex", "age", "entered", "confirmed", "diagnosis", "diagnosis_name", "diagnosis_withheld",
     "present", "absent", "uncertain",
 )  # fmt: skip
+# How exactly ages are stated, as `Report.ages` counts it.
+_STATED = ("by 5 years", "by 10 years", "child, adult or 65 and more", "not at all", "nor the sex")
 # A phenopacket's range of ages must end; nobody has lived this long.
 _WITHOUT_END = 130
 
@@ -54,6 +56,7 @@ def band_words(band: Band | None) -> str:
 
 def _report(made: Deidentified, small_cells: str) -> dict[str, Any]:
     report = asdict(made.report)
+    report["ages"] = dict(zip(_STATED, made.report.ages, strict=True))
     if small_cells == ResearchExport.SmallCells.WITHHOLD:
         # What is not named in the cases is not named here.
         report["rare_diseases"] = len(report["rare_diseases"])

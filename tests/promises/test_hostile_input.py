@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -15,11 +16,16 @@ from django.conf import settings
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.cases.models import Case, Patient
+from apps.accounts.roles import Role
+from apps.accounts.services import issue_token
+from apps.cases.models import Case, Hold, Patient
 from apps.cases.pseudonyms import clean_pseudonym
+from apps.cases.services import change_person, record_outcome
 from apps.core.problems import InvalidInput
+from apps.privacy.holds import place_hold
 from config.checks import endpoints
 from tests.api.contract import ContractClient
+from tests.conftest import MARFAN
 from tests.permissions.test_matrix import methods_of
 
 CASES = "/api/v1/cases/"
@@ -172,3 +178,90 @@ def test_the_deployment_check_is_clean() -> None:
         text=True,
     )
     assert checked.returncode == 0, checked.stderr
+
+
+HTML = "<img src=x onerror=alert(1)>"
+
+
+@pytest.mark.usefixtures("db", "active_model")
+def test_html_in_every_text_field_is_shown_as_text(
+    page: Callable[..., Client], user_of: Callable[..., User], case_of: Any, actor_of: Any, organisation: Any
+) -> None:
+    """Whatever somebody may type is on each role's pages, its admin and its downloads' pages, and never as a tag."""
+    people = {role: user_of(role) for role in Role.values}
+    organisation.name = HTML
+    organisation.save()
+    for user in people.values():
+        user.first_name = user.last_name = HTML
+        user.save()
+    clinician, officer = actor_of(people[Role.CLINICIAN]), actor_of(people[Role.PRIVACY_OFFICER])
+    case = case_of(people[Role.CLINICIAN], pseudonym=HTML, consents={"care": True, "training": True})
+    values = dict.fromkeys(("name", "identifier", "contact", "note"), HTML)
+    change_person(actor=clinician, case_id=case.pk, values=values)
+    record_outcome(actor=clinician, case_id=case.pk, disease_id=MARFAN)
+    helper = page(user_of(Role.CLINICIAN))
+    assert (
+        helper.post("/cases/emergency/", {"patient": HTML, "reason": f"{HTML} unconscious"}).status_code
+        == 302
+    )
+    place_hold(actor=officer, patient_id=case.patient_id, kind=Hold.Kind.LEGAL, reason=f"{HTML} lawsuit")
+    study = {"study": HTML, "k": 11, "small_cells": "keep", "confirmed": "yes"}
+    assert page(people[Role.PRIVACY_OFFICER]).post("/retention/research/", study).status_code == 302
+    client = {
+        "name": HTML,
+        "kind": "web",
+        "redirect_uris": "https://ehr.example/callback",
+        "scopes": ["case.read"],
+    }
+    page(people[Role.ADMINISTRATOR]).post("/oauth/clients/", client)
+    page(people[Role.DATA_SCIENTIST]).post("/models/train/", {"reason": HTML})
+    for user in people.values():
+        issue_token(actor=actor_of(user), name=HTML, scopes=[])
+    ids = {"case_id": case.pk, "patient_id": case.patient_id, "id": clinician.user_id}
+    shown = pages = 0
+    for user in people.values():
+        browser = page(user)
+        for _name, route, _view in endpoints():
+            if "<" in route and not any(f":{name}>" in route for name in ids):
+                continue
+            address = "/" + re.sub(r"<\w+:(\w+)>", lambda found: str(ids.get(found[1], 1)), route)
+            if "(?P" in address or "sign-out" in address:
+                continue
+            answer = browser.get(address, {"text": HTML, "q": HTML})
+            if answer.status_code < 300 and "html" in answer.headers["Content-Type"]:
+                text = answer.content.decode()
+                pages += 1
+                shown += text.count("&lt;img src=x onerror")
+                assert "<img src=x" not in text, (user.username, address)
+    print(f"{pages} pages of {len(people)} roles: HTML shown as text {shown} times, as a tag 0 times")
+    assert shown > pages > 50
+
+
+@pytest.mark.usefixtures("db", "active_model")
+def test_wildcards_are_letters_in_every_search(
+    client: ContractClient,
+    page: Callable[..., Client],
+    user_of: Callable[..., User],
+    case_of: Any,
+    clinician: User,
+) -> None:
+    case = case_of(clinician)
+    browser, officer = page(clinician), page(user_of(Role.PRIVACY_OFFICER))
+    browser.post(f"/cases/{case.pk}/predict/")
+    assert browser.get("/cases/").context["cases"]
+    assert browser.get("/history/").context["rows"]
+    wildcards = ("%", "_", "%%", "K7%", "K7-____", "\\", "%' --", "*", "K7.*")
+    for text in wildcards:
+        for address, name in (
+            (CASES, "q"),
+            (CASES, "identifier"),
+            ("/api/v1/terms/", "q"),
+            ("/api/v1/diseases/", "q"),
+        ):
+            answer = client.get(address, {name: text})
+            assert (answer.status_code, answer.json().get("results")) == (200, []), (address, text)
+        assert not browser.get("/cases/", {"q": text}).context["cases"]
+        assert not browser.get("/history/", {"q": text}).context["rows"]
+        for address in ("/retention/erasures/", "/retention/holds/", "/retention/access-reports/"):
+            assert officer.post(address, {"text": text}).status_code == 422
+    print(f"{len(wildcards)} wildcards in 9 searches found nothing")

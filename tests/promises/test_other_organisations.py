@@ -26,6 +26,7 @@ from tests.permissions.house import (
     Caller,
     archive_of,
     emergency_of,
+    export_of,
     hold_of,
     past_erasure,
     program_of,
@@ -47,6 +48,7 @@ OWNED = {
     "hold_id",
     "event_id",
     "archive_id",
+    "export_id",
     "client_id",
 }
 SHARED = {"disease_id", "term_id", "number"}
@@ -91,6 +93,7 @@ def make_caller(
         prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
         erasure=past_erasure(owner.organisation),
         archive=archive_of(case),
+        export=export_of(owner.organisation),
         token=token_of(owner)[0],
         access=emergency_of(case),
         hold=hold_of(case_of(owner)),
