@@ -19,7 +19,7 @@ from django.core.cache import cache
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.test import Client
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import setup_databases
 from rest_framework.test import APIClient
 
 from apps.accounts.actors import SYSTEM, Actor
@@ -37,6 +37,7 @@ from apps.knowledge.services import load_knowledge
 from apps.registry.models import ModelVersion
 from apps.registry.services import activate_model, register_model
 from config.celery import app as celery
+from tests.workers import in_parallel, locked, shared_folder
 
 pytest_plugins = ["tests.engine_fixtures"]
 
@@ -64,7 +65,6 @@ def _let_tests_see_all() -> None:
 
     Requests, tasks and commands, which the tests call, are as anywhere else.
     """
-    tenancy.outside = EVERYWHERE
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity")
         for (table,) in cursor.fetchall():
@@ -76,21 +76,53 @@ def _let_tests_see_all() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(
-    django_test_environment: None, django_db_modify_db_settings: None, django_db_blocker: Any
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: Any,
+    request: pytest.FixtureRequest,
 ) -> Iterator[None]:
-    """The owner makes and drops the test database; in between the application's role is at work.
+    """The owner makes the test database; then the application's role is at work. It goes with its server.
 
     In place of pytest-django's fixture, which makes no database for a run whose tests all commit (`committed_db`).
     """
     with django_db_blocker.unblock():
-        _connect_as(settings.MIGRATION_DATABASE_URL)
-        made = setup_databases(verbosity=0, interactive=False, aliases=["default"])
-        _let_tests_see_all()
+        if in_parallel():
+            _take_copy(request)
+        else:
+            _make_database()
         _connect_as(settings.APPLICATION_DATABASE_URL)
+        tenancy.outside = EVERYWHERE
     yield
     with django_db_blocker.unblock():
+        connection.close()
+
+
+def _make_database() -> None:
+    _connect_as(settings.MIGRATION_DATABASE_URL)
+    setup_databases(verbosity=0, interactive=False, aliases=["default"], serialized_aliases=[])
+    _let_tests_see_all()
+
+
+def _take_copy(request: pytest.FixtureRequest) -> None:
+    """Of the processes of one run, the first migrates and loads the knowledge; the others copy what it made."""
+    name = connection.settings_dict["TEST"]["NAME"] or f"test_{connection.settings_dict['NAME']}"
+    template = f"{settings.DATABASES['default']['NAME']}_template"
+    folder = request.getfixturevalue("knowledge_dir")
+    with locked(shared_folder(request.getfixturevalue("tmp_path_factory")) / "database.lock"):
         _connect_as(settings.MIGRATION_DATABASE_URL)
-        teardown_databases(made, verbosity=0)
+        with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute("SELECT FROM pg_database WHERE datname = %s", [template])
+            is_there = cursor.fetchone() is not None
+        if not is_there:
+            _make_database()
+            _connect_as(settings.APPLICATION_DATABASE_URL)
+            load_knowledge(actor=SYSTEM, folder=folder)
+            _connect_as(settings.MIGRATION_DATABASE_URL)
+        source, copy = (template, name) if is_there else (name, template)
+        connection.close()
+        with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+            cursor.execute(f'CREATE DATABASE "{copy}" TEMPLATE "{source}"')
+        connection.settings_dict["NAME"] = name
 
 
 @pytest.fixture(autouse=True)

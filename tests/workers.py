@@ -1,9 +1,9 @@
-"""`make test` runs two processes of pytest beside one PostgreSQL and one Valkey (pytest-xdist).
+"""`make test` runs three processes of pytest beside one PostgreSQL and one Valkey (pytest-xdist).
 
 Loaded as a plugin, before the settings are read, since each process needs queues, a cache and folders of its own;
 databases are named by pytest-django.
 
-Tests marked `timed` measure the clock: nothing runs in the other process meanwhile.
+Tests marked `timed` measure the clock: nothing runs in the others meanwhile.
 """
 
 import fcntl
@@ -34,6 +34,11 @@ def locked(path: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, how)
         yield
+
+
+def in_parallel() -> bool:
+    """Whether this is one of several processes of one run."""
+    return bool(_worker)
 
 
 def shared_folder(factory: pytest.TempPathFactory) -> Path:
