@@ -53,6 +53,17 @@ def text(name: str, description: str, default: str | _Required = REQUIRED) -> st
     return default
 
 
+def for_libraries(name: str, description: str) -> None:
+    """Register an optional variable that a library reads by itself, and give it what `text` would read.
+
+    An empty one is removed: compose hands one on that is not set, and a library takes it for a value.
+    """
+    if value := text(name, description, ""):
+        os.environ[name] = value
+    else:
+        os.environ.pop(name, None)
+
+
 def flag(name: str, description: str, default: bool) -> bool:
     """Read yes or no."""
     value = text(name, description, "true" if default else "false").lower()

@@ -202,23 +202,40 @@ RETRAIN_AFTER_CASES = env.integer(
 
 # --- Encryption ------------------------------------------------------------------------------------------------
 
-KEY_PROVIDER = env.text(
-    "KEY_PROVIDER", "class that wraps the patients' keys", "apps.core.encryption.keyring.Keyring"
-)
+_KEYRING, _AWS_KMS = "apps.core.encryption.keyring.Keyring", "apps.core.encryption.aws.AwsKms"
+KEY_PROVIDER = env.text("KEY_PROVIDER", "class that wraps the patients' keys", _KEYRING)
 # A file is read again whenever it changes, so that keys come and go while requests do.
 MASTER_KEYS_FILE = env.text("MASTER_KEYS_FILE", "file with what MASTER_KEYS may hold instead", "")
 MASTER_KEYS = env.text(
-    "MASTER_KEYS", "keys of 32 bytes that wrap the patients' keys, as id:base64, the current one first"
+    "MASTER_KEYS",
+    "keys of 32 bytes that wrap the patients' keys, as id:base64, the current one first",
+    env.REQUIRED if KEY_PROVIDER == _KEYRING else "",
 )
 try:
-    parse_keys(MASTER_KEYS)
+    if MASTER_KEYS:
+        parse_keys(MASTER_KEYS)
 except ValueError as error:
     raise ImproperlyConfigured(f"MASTER_KEYS: {error}") from None
+KMS_KEY = env.text(
+    "KMS_KEY",
+    "id, alias (alias/name) or ARN of the key in AWS KMS that wraps from now on",
+    env.REQUIRED if KEY_PROVIDER == _AWS_KMS else "",
+)
 INDEX_KEY = env.text(
     "INDEX_KEY", "the key by which pseudonyms are found; at least 32 random characters; never changed"
 )
 if len(INDEX_KEY) < 32:
     raise ImproperlyConfigured("INDEX_KEY is too short; it needs at least 32 random characters.")
+
+# --- Amazon's services, and those that speak as they do ---------------------------------------------------------
+
+# For KMS as the key provider and for s3:// as the anchor or the ledger. What the machine itself offers (its role, say)
+# is found without any of them.
+env.for_libraries("AWS_DEFAULT_REGION", "region of KMS and S3")
+env.for_libraries("AWS_ACCESS_KEY_ID", "access key, where the machine has no role of its own")
+env.for_libraries("AWS_SECRET_ACCESS_KEY", "its secret")
+env.for_libraries("AWS_ENDPOINT_URL_S3", "https://host of an object store that is not Amazon's and speaks S3")
+env.for_libraries("AWS_CA_BUNDLE", "file of the authorities whose certificates these servers may have")
 
 # --- People ----------------------------------------------------------------------------------------------------
 
@@ -508,5 +525,8 @@ LOGGING = {
         "oauth2_provider": {"level": "ERROR"},
         # What it would say at DEBUG holds tokens.
         "oauthlib": {"level": "ERROR"},
+        # What they would say at DEBUG holds patients' keys.
+        "botocore": {"level": "INFO"},
+        "aiobotocore": {"level": "INFO"},
     },
 }

@@ -114,6 +114,8 @@ class ObjectAnchor:
 
     def _names(self) -> list[str]:
         self.files, root = fsspec.core.url_to_fs(self.url)
+        # Listings are kept for a process's life, and another process writes the blocks.
+        self.files.invalidate_cache()
         try:
             return sorted(name for name in self.files.ls(root, detail=False) if name.endswith(".json"))
         except FileNotFoundError:

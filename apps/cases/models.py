@@ -154,7 +154,7 @@ class PatientKey(models.Model):
         self.master_key, self.wrapped = wrapped.key_id, wrapped.box
 
     def unwrap(self) -> bytes:
-        """The data key itself. It is never kept: a destroyed key is of no use to whoever reads the row anew."""
+        """The data key itself. It is not kept here: a destroyed key is of no use to whoever reads the row anew."""
         return key_provider().unwrap(Wrapped(self.master_key, bytes(self.wrapped)), self._context())
 
     def _context(self) -> str:

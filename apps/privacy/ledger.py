@@ -50,6 +50,7 @@ def list_entries() -> Iterator[Entry]:
     """All entries, oldest first (an erasure's id is ordered by time). Raises LedgerFailed for one that is damaged."""
     try:
         files, root = fsspec.core.url_to_fs(settings.ERASURE_LEDGER)
+        files.invalidate_cache()  # listings are kept for a process's life, and others write entries, too
         names = sorted(files.ls(root, detail=False)) if files.isdir(root) else []
         for name in names:
             if name.endswith(".json"):

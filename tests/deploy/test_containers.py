@@ -25,7 +25,7 @@ EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 SERVICES: Mapping[str, Mapping[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OURS = {name: service for name, service in SERVICES.items() if service["image"] == "hoofbeat"}
-INTERPOLATION = re.compile(r"(?<!\$)\$\{?([A-Z_]+)([^}]*)")
+INTERPOLATION = re.compile(r"(?<!\$)\$\{?([A-Z0-9_]+)([^}]*)")
 
 
 def dockerfile_lines() -> Iterator[tuple[str, str]]:
@@ -73,7 +73,7 @@ def test_only_the_bootstrap_may_change_tables() -> None:
 def test_what_must_be_set_has_no_default_and_is_empty_in_the_example() -> None:
     required = {name for name, rest in INTERPOLATION.findall(COMPOSE) if rest.startswith(":?")}
     assert {"SECRET_KEY", "APP_PASSWORD", "VALKEY_PASSWORD", "MASTER_KEYS_FILE"} <= required
-    filled = re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE)
+    filled = re.findall(r"^([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE)
     assert dict(filled) == dict.fromkeys(required, ""), (
         "it holds a value that somebody would keep, or lacks one"
     )
@@ -81,8 +81,8 @@ def test_what_must_be_set_has_no_default_and_is_empty_in_the_example() -> None:
 
 def test_every_setting_is_explained_reaches_the_containers_and_is_shown_with_its_default() -> None:
     """A setting that is read and not in the example fails, and so does one in the example that nothing reads."""
-    optional = dict(re.findall(r"^# ([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
-    required = set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    optional = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+    required = set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
     interpolated = {name for name, _rest in INTERPOLATION.findall(COMPOSE)}
     settings = set(declared())
     # The keys come as files only (NAME_FILE), and tracebacks are for nobody who uses the containers.

@@ -14,14 +14,14 @@ from tqdm import tqdm
 from apps.accounts.actors import SYSTEM
 from apps.cases.rotation import count_due, rotate_keys
 from apps.core.encryption import key_provider, new_key
-from apps.core.encryption.keyring import parse_keys
+from apps.core.encryption.keyring import Keyring, parse_keys
 from apps.core.problems import Unavailable
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap every patient's key by the current master key, the first of the keyring. Requests go on meanwhile; a run "
-        "that was stopped goes on where it was when it is started again."
+        "Wrap every patient's key by the current master key: the first of the keyring, or KMS_KEY. Requests go on "
+        "meanwhile; a run that was stopped goes on where it was when it is started again."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,10 +39,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, new_master_key: str | None, renew: bool, **options: Any) -> None:
         if new_master_key:
             _add_master_key(new_master_key)
-        current = key_provider().current()
-        due = count_due(renew=renew)
-        self.stdout.write(f"The master key {current} wraps from now on; {due} keys of patients are due.")
         try:
+            current = key_provider().current()
+            due = count_due(renew=renew)
+            self.stdout.write(f"The master key {current} wraps from now on; {due} keys of patients are due.")
             with tqdm(total=due, unit=" keys", disable=not sys.stderr.isatty()) as bar:
                 done = rotate_keys(actor=SYSTEM, renew=renew, report=bar.update)
         except Unavailable as error:
@@ -52,6 +52,11 @@ class Command(BaseCommand):
 
 def _add_master_key(key_id: str) -> None:
     """Write the keyring anew in one step, so that a crash leaves the old or the new one whole."""
+    if not isinstance(key_provider(), Keyring):
+        raise CommandError(
+            f"--new-master-key is for the keyring, and keys are wrapped by {settings.KEY_PROVIDER}. Make the new key "
+            "there, let the settings name it, and start this command without the option."
+        )
     if not settings.MASTER_KEYS_FILE:
         raise CommandError(
             "There is no MASTER_KEYS_FILE to write to; put the new key into MASTER_KEYS yourself."
