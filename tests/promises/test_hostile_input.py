@@ -219,10 +219,12 @@ def test_html_in_every_text_field_is_shown_as_text(
         issue_token(actor=actor_of(user), name=HTML, scopes=[])
     ids = {"case_id": case.pk, "patient_id": case.patient_id, "id": clinician.user_id}
     shown = pages = 0
-    for user in people.values():
+    for role, user in people.items():
         browser = page(user)
-        for _name, route, _view in endpoints():
-            if "<" in route and not any(f":{name}>" in route for name in ids):
+        for name, route, _view in endpoints():
+            if name.startswith("admin:") and role != Role.ADMINISTRATOR:
+                continue
+            if "<" in route and not any(f":{kind}>" in route for kind in ids):
                 continue
             address = "/" + re.sub(r"<\w+:(\w+)>", lambda found: str(ids.get(found[1], 1)), route)
             if "(?P" in address or "sign-out" in address:
