@@ -67,5 +67,5 @@ format: setup
 # runtime.txt: the same versions without the development tools, for the container image.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: setup
-	$(COMPILE) pyproject.toml --group dev -o requirements/lock.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/lock.txt
 	$(COMPILE) pyproject.toml --constraint requirements/lock.txt -o requirements/runtime.txt
