@@ -1,6 +1,6 @@
 """Where data come from: each connector turns a place and its credentials into a stream of raw blobs (ADR 43).
 
-Built in: `files` (a file, folder, pattern or bucket that fsspec knows), `rest`, `fhir` and `sql`. Others are
+Built in: `files` (a file, folder, pattern or bucket that fsspec knows), `rest`, `fhir`, `sql` and `soap`. Others are
 found by the entry point group `hoofbeat.connectors`: the name is the source's `kind`, the object a function that takes
 a `Source` and yields `Blob`s, and a `LineError` (line 0) for each that cannot be had, so that one of them never stops
 the rest. What makes the rest unreachable is raised: then nothing is made of the source.
@@ -25,6 +25,7 @@ _BUILT_IN = {
     "rest": ("ml.data.connectors.rest", "read_rest"),
     "fhir": ("ml.data.connectors.fhir", "read_fhir"),
     "sql": ("ml.data.connectors.sql", "read_sql"),
+    "soap": ("ml.data.connectors.soap", "read_soap"),
 }
 
 
