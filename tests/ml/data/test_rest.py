@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ml.data.connectors import Source, SourceError, open_source
+from ml.data.connectors import Source, SourceError, open_source, web
 from tests.ml.data.servers import Answered, Asked, FakeClock, Script, ingest, serving, visit
 
 PAGES = [[visit(1), visit(2)], [visit(3), visit(4)], [visit(5)]]
@@ -211,6 +211,24 @@ def test_no_more_requests_a_second_than_allowed_and_none_after_the_time_limit(
         outcome = ingest(tmp_path, source | {"options": options | {"time_limit": 3}})
     assert (outcome.code, outcome.report) == (1, None)
     assert "the 3 s of `time_limit` do not suffice" in capsys.readouterr().err
+
+
+def test_an_answer_that_takes_too_long_or_never_ends_is_left(
+    tmp_path: Path, clock: FakeClock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(_: Asked) -> Answered:
+        clock.time += 100
+        return Answered(ALL)
+
+    with serving(script) as server:
+        source = {"kind": "rest", "location": server.url, "options": {"time_limit": 50}}
+        outcome = ingest(tmp_path, source)
+        assert (outcome.code, outcome.report) == (1, None)
+        assert "GET page 1: the 50 s of `time_limit` do not suffice" in capsys.readouterr().err
+        monkeypatch.setattr(web, "MOST_BYTES", 100)
+        outcome = ingest(tmp_path, source | {"options": {}})
+    assert (outcome.code, outcome.report) == (1, None)
+    assert "in one answer; smaller pages were expected" in capsys.readouterr().err
 
 
 def test_a_page_that_cannot_be_read_is_reported_and_the_next_ones_are_read(tmp_path: Path) -> None:
