@@ -64,9 +64,9 @@ format: setup
 	$(BIN)/ruff format .
 	$(BIN)/djlint --reformat --quiet $(PAGES)
 
-# runtime.txt: the same versions without the development tools, for the container image. Both hold the `aws` extra, so that
+# runtime.txt: the same versions without the development tools, for the container image. Both hold the extras, so that
 # nobody has to build an image of his own for a setting.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 lock: setup
-	$(COMPILE) pyproject.toml --extra aws --group dev -o requirements/lock.txt
-	$(COMPILE) pyproject.toml --extra aws --constraint requirements/lock.txt -o requirements/runtime.txt
+	$(COMPILE) pyproject.toml --all-extras --group dev -o requirements/lock.txt
+	$(COMPILE) pyproject.toml --all-extras --constraint requirements/lock.txt -o requirements/runtime.txt

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 # One in eleven is the risk of 9 % that EMA (policy 0070) and Health Canada (PRCI) recommend as the most for clinical
@@ -22,6 +23,7 @@ UNKNOWN_SEX = "unknown"
 # Above all findings: to have one of these says nothing.
 _TOPS = {"HP:0000001", "HP:0000118"}
 
+T = TypeVar("T", bound=Hashable)
 Band = tuple[int, int | None]  # completed years, both included; None: without an end
 
 
@@ -241,8 +243,8 @@ def _generalise(subjects: Iterable[Subject], k: int) -> tuple[dict[UUID, Shown],
     return shown, tuple(steps)
 
 
-def _holders(found: Iterable[tuple[UUID, Iterable[Hashable]]]) -> dict[Hashable, set[UUID]]:
-    holders: dict[Hashable, set[UUID]] = defaultdict(set)
+def _holders(found: Iterable[tuple[UUID, Iterable[T]]]) -> dict[T, set[UUID]]:
+    holders: dict[T, set[UUID]] = defaultdict(set)
     for identity, things in found:
         for thing in things:
             holders[thing].add(identity)
@@ -281,4 +283,4 @@ def _more_general(subjects: Sequence[Subject], k: int, parents: Mapping[str, Ite
 
 def _rare(found: Findings, k: int) -> set[str]:
     holders = _holders((identity, terms) for (identity, _number), terms in found.items())
-    return {str(term) for term, who in holders.items() if len(who) < k}
+    return {term for term, who in holders.items() if len(who) < k}

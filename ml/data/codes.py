@@ -64,6 +64,10 @@ class CodeMap:
                 into = self._exact if relation == "exact" else self._broad
                 into.setdefault(code, []).append(target)
 
+    def is_listed(self, code: str) -> bool:
+        """Whether the mapping set says anything of a code."""
+        return encoded(code) in self._listed
+
     def findings(self, code: str) -> tuple[Meaning, ...]:
         """The findings that a code stands for: the terms that it matches exactly, else one local finding."""
         key = encoded(code)

@@ -5,10 +5,13 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml.folders import write_file
 from ml.knowledge.store import gzip_bytes
+
+if TYPE_CHECKING:
+    from ml.data.source_file import Described
 
 _MOST_SHOWN = 20
 
@@ -26,18 +29,25 @@ def add_commands(commands: Any) -> None:
     cases.add_argument("--report", type=Path, metavar="FILE.json")
     cases.set_defaults(run=_cases)
     ingest = commands.add_parser(
-        "ingest", help="keep a source's files, validate them, and report on every row"
+        "ingest", help="keep what a source gives, validate it, and report on every row"
     )
-    ingest.add_argument("location", help="a file, folder or pattern, or a URL such as s3://bucket/folder")
     ingest.add_argument(
-        "--shape", type=Path, required=True, metavar="FILE.yaml", help="what fields and codes mean"
-    )
+        "location", metavar="LOCATION|SOURCE.yaml", help="a file, folder or pattern, a URL such as s3://bucket/folder, "
+        "or a file that describes a source: a REST API, FHIR server, database, SOAP service, or a plug-in's",
+    )  # fmt: skip
+    ingest.add_argument(
+        "--shape", type=Path, metavar="FILE.yaml", help="what fields and codes mean; default: the one that SOURCE.yaml "
+        "names; without any, records are phenopackets or canonical records",
+    )  # fmt: skip
     ingest.add_argument(
         "--snapshot", required=True, metavar="URL", help="the folder where raw files are kept"
     )
     ingest.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     ingest.add_argument(
-        "--knowledge", type=Path, metavar="FOLDER", help="replaces obsolete ids, names unknown ones"
+        "--knowledge",
+        type=Path,
+        metavar="FOLDER",
+        help="replaces obsolete ids, names unknown ones, reads notes",
     )
     ingest.add_argument(
         "--last", type=Path, metavar="report.json", help="of the last accepted version, to compare with"
@@ -74,17 +84,21 @@ def _cases(options: argparse.Namespace) -> int:
 
 def _ingest(options: argparse.Namespace) -> int:
     """0 when accepted, 1 when quarantined: the cases are then written under a name that no example trains on."""
-    from ml.data.connectors import Source, open_source
+    from ml.data.connectors import open_source
     from ml.data.ingest import ingest
     from ml.data.report import Policy
-    from ml.data.shape import read_shape
     from ml.folders import write_folder
     from ml.knowledge import read_knowledge
+    from ml.text import Extractor
 
+    described = _described(options.location, options.shape)
+    reads_notes = described.shape is not None and described.shape.notes and options.knowledge
     ingested = ingest(
-        open_source(Source("files", options.location)),
-        read_shape(options.shape),
+        open_source(described.source),
+        described.shape,
         snapshot=options.snapshot,
+        form=described.format,
+        extractor=Extractor.load(options.knowledge) if reads_notes else None,
         terms=read_knowledge(options.knowledge).terms if options.knowledge else (),
         last=json.loads(options.last.read_text())["statistics"] if options.last else None,
         policy=Policy(error_budget=options.error_budget),
@@ -103,6 +117,16 @@ def _ingest(options: argparse.Namespace) -> int:
         report.as_markdown().partition("\n## ")[0].rstrip() + f"\n\n{options.out / 'report.md'}\n"
     )
     return 0 if report.is_accepted else 1
+
+
+def _described(location: str, shape: Path | None) -> "Described":
+    from ml.data.connectors import Source
+    from ml.data.shape import read_shape
+    from ml.data.source_file import SUFFIXES, Described, read_source_file
+
+    if location.lower().endswith(SUFFIXES):
+        return read_source_file(Path(location), shape)
+    return Described(Source("files", location), None if shape is None else read_shape(shape), "records")
 
 
 def _show(what: str, errors: Iterable[Any]) -> None:

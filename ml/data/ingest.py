@@ -9,14 +9,16 @@ from typing import Any
 import fsspec
 
 from ml.data.connectors import Blob
+from ml.data.fhir import read_resources
 from ml.data.formats import read_blobs
-from ml.data.reading import ReadingReport, read_records
+from ml.data.reading import ReadingReport, read_known, read_records
 from ml.data.records import record_of
 from ml.data.report import IngestionReport, Policy
 from ml.data.shape import Shape
 from ml.data.validation import Validator
 from ml.knowledge.model import Term
 from ml.serving.phenopacket import LineError, PacketCase
+from ml.text import Extractor
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +35,32 @@ class Ingested:
 
 def ingest(
     blobs: Iterable[Blob | LineError],
-    shape: Shape,
+    shape: Shape | None,
     *,
     snapshot: str,
+    form: str = "records",
     terms: Iterable[Term] = (),
+    extractor: Extractor | None = None,
     last: dict[str, Any] | None = None,
     policy: Policy | None = None,
 ) -> Ingested:
     """Read a source whole. A corrupt file or row is reported and the others go on.
 
-    Each blob is kept under `snapshot` (a folder that fsspec knows) before it is read. `terms` are those of HPO by which
-    ids are judged; `last` is the statistics of the source's last accepted version.
+    Each blob is kept under `snapshot` (a folder that fsspec knows) before it is read. Without a `shape`, records are
+    phenopackets or canonical ones; `form` "fhir" makes records of resources first. `terms` are those of HPO by which
+    ids are judged; `extractor` reads the notes of the shape; `last` is the statistics of the source's last accepted
+    version. Raises SourceError when the source fails, and then nothing is made of what it gave.
     """
     reading, kept = ReadingReport(), dict[str, str]()
     documents = read_blobs(_kept(blobs, snapshot, kept))
     validator = Validator(terms)
-    read = list(read_records(documents, shape, reading))
-    cases = validator.accepted(read, needs_diagnosis=shape.diagnosis is not None)
+    if shape is None:
+        read = list(read_known(documents, reading))
+    elif form == "fhir":
+        read = list(read_records(read_resources(documents, shape, reading), shape, reading, extractor))
+    else:
+        read = list(read_records(documents, shape, reading, extractor))
+    cases = validator.accepted(read, needs_diagnosis=shape is None or shape.diagnosis is not None)
     report = IngestionReport.of(reading, validator, cases, kept, last, policy or Policy())
     return Ingested(tuple(cases), report)
 

@@ -3,16 +3,17 @@
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ml.data.codes import Meaning
-from ml.data.records import STATES
+from ml.data.codes import MappingError, Meaning
+from ml.data.records import STATES, parse_known
 from ml.data.shape import AGE_UNITS, FindingField, Shape
 from ml.serving.age import InvalidAge, years_of
 from ml.serving.phenopacket import Document, LineError, PacketCase, PacketError, read_documents
 from ml.serving.vocabulary import HPO_ID
+from ml.text import Extractor, InvalidNote
 
 MOST_PROBLEMS = 1000
 
@@ -80,15 +81,38 @@ def read_source(paths: Iterable[Path], shape: Shape, report: ReadingReport) -> I
 
 
 def read_records(
-    documents: Iterable[Document | LineError], shape: Shape, report: ReadingReport
+    documents: Iterable[Document | LineError],
+    shape: Shape,
+    report: ReadingReport,
+    extractor: Extractor | None = None,
 ) -> Iterator[PacketCase]:
-    """The cases of decoded records; `report` is filled on the way."""
+    """The cases of decoded records; `report` is filled on the way. `extractor` reads the notes of the shape.
+
+    Raises MappingError when the shape has notes and there is no extractor.
+    """
+    if shape.notes and extractor is None:
+        raise MappingError("notes: free text needs the names of HPO's terms; a knowledge folder was expected")
     for document in documents:
         if isinstance(document, LineError):
             report.rejected.append(document)
             continue
         try:
-            case = _Record(document, shape, report).case()
+            case = _Record(document, shape, report, extractor).case()
+        except PacketError as error:
+            report.rejected.append(LineError(document.line, str(error), document.source))
+        else:
+            report.cases += 1
+            yield case
+
+
+def read_known(documents: Iterable[Document | LineError], report: ReadingReport) -> Iterator[PacketCase]:
+    """The cases of decoded phenopackets and canonical records, also mixed; `report` is filled on the way."""
+    for document in documents:
+        if isinstance(document, LineError):
+            report.rejected.append(document)
+            continue
+        try:
+            case = replace(parse_known(document.value), line=document.line, source=document.source)
         except PacketError as error:
             report.rejected.append(LineError(document.line, str(error), document.source))
         else:
@@ -97,10 +121,12 @@ def read_records(
 
 
 class _Record:
-    def __init__(self, document: Document, shape: Shape, report: ReadingReport) -> None:
+    def __init__(
+        self, document: Document, shape: Shape, report: ReadingReport, extractor: Extractor | None
+    ) -> None:
         if not isinstance(document.value, dict):
             raise PacketError(f"{str(document.value)[:60]!r}; an object was expected")
-        self._document, self._shape, self._report = document, shape, report
+        self._document, self._shape, self._report, self._extractor = document, shape, report, extractor
         self._value: dict[str, Any] = self._cleaned(document.value)
         self._states: dict[str, set[str]] = {}
         self._volunteered: dict[str, None] = {}
@@ -109,8 +135,10 @@ class _Record:
 
     def _cleaned(self, value: dict[str, Any]) -> dict[str, Any]:
         rules, cleaned = self._shape.cleaning, dict(value)
+        notes = {note.field for note in self._shape.notes}
         for key, before in value.items():
-            if not isinstance(before, str):
+            # of a note, not even the first words may stand in a report
+            if not isinstance(before, str) or key in notes:
                 continue
             text = before.strip()
             after = None if text in rules.missing else rules.spelling.get(key, {}).get(text, text)
@@ -134,6 +162,7 @@ class _Record:
         for code, state, volunteered in mentions:
             self._add(code, state, volunteered)
         self._measure()
+        self._read_notes()
         by_state: dict[str, list[str]] = {state: [] for state in STATES}
         for finding, states in self._states.items():
             by_state[next(state for state in STATES if state in states)].append(finding)
@@ -210,6 +239,25 @@ class _Record:
                     self._report.findings["exact"] += 1
                 else:
                     self._add(limit.finding, state, False)
+
+    def _read_notes(self) -> None:
+        for note in self._shape.notes:
+            text = self._value.get(note.field)
+            if text in (None, ""):
+                continue
+            if not isinstance(text, str) or self._extractor is None:
+                self._problem(f"{note.field}: a {type(text).__name__}; a text was expected")
+                continue
+            try:
+                found = self._extractor.extract(text, note.language)
+            except InvalidNote as error:
+                self._problem(f"{note.field}: {error}")
+                continue
+            labels = {mention.id: mention.label for mention in found.mentions}
+            for state, identities in zip(STATES, (found.present, found.absent, found.uncertain), strict=True):
+                for identity in identities:
+                    self._report.findings["exact"] += 1
+                    self._state(Meaning(identity, labels[identity], "exact"), state, False)
 
     def _age(self) -> str | None:
         shape = self._shape

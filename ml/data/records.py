@@ -52,10 +52,8 @@ def read_cases(path: Path) -> Iterator[PacketCase | LineError]:
         if isinstance(document, LineError):
             yield document
             continue
-        value = document.value
-        parse = parse_record if isinstance(value, dict) and "schema" in value else parse_packet
         try:
-            yield replace(parse(value), line=document.line, source=document.source)
+            yield replace(parse_known(document.value), line=document.line, source=document.source)
         except PacketError as error:
             yield LineError(document.line, str(error), document.source)
 
@@ -84,6 +82,11 @@ def _finding(case: PacketCase, identity: str, state: str) -> dict[str, Any]:
     if identity in case.local:
         finding["broader"] = list(case.local[identity])
     return finding
+
+
+def parse_known(value: Any) -> PacketCase:
+    """One case from a decoded phenopacket or canonical record. Raises PacketError."""
+    return parse_record(value) if isinstance(value, dict) and "schema" in value else parse_packet(value)
 
 
 def parse_record(record: dict[str, Any]) -> PacketCase:

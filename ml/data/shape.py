@@ -14,8 +14,11 @@ import yaml
 from ml.data.codes import CodeMap, MappingError
 from ml.data.records import STATES
 from ml.features.encode import SEXES
+from ml.text.language import LANGUAGES
 
-_KEYS = {"source", "id", "diagnosis", "age", "sex", "findings", "measurements", "mappings", "cleaning"}
+_KEYS = {
+    "source", "id", "diagnosis", "age", "sex", "findings", "measurements", "notes", "mappings", "cleaning",
+}  # fmt: skip
 AGE_UNITS = {"years": "Y", "months": "M", "weeks": "W", "days": "D", "iso8601": ""}
 _OPERATORS = (">", ">=", "<", "<=")
 
@@ -76,6 +79,14 @@ class Measurements:
 
 
 @dataclass(frozen=True, slots=True)
+class NoteField:
+    """A field with free text, of which `ml.text` makes findings; `language` is en, es, or None: told from the text."""
+
+    field: str
+    language: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """The fields of a record, and what the source's codes mean."""
 
@@ -90,17 +101,23 @@ class Shape:
     sex: str | None = None
     sexes: Mapping[str, str] = field(default_factory=dict)
     measurements: Measurements | None = None
+    notes: tuple[NoteField, ...] = ()
     cleaning: Cleaning = field(default_factory=Cleaning)
 
 
-def read_shape(path: Path) -> Shape:
-    """Read a YAML file and the mapping sets beside it that it names. Raises MappingError."""
+def read_shape(path: Path, fields: Mapping[str, Any] | None = None) -> Shape:
+    """Read a YAML file and the mapping sets beside it that it names. Raises MappingError.
+
+    `fields` stand where the file says nothing of a key, for sources whose records always look the same.
+    """
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise MappingError(f"{path} cannot be read: {error.strerror}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise MappingError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
+    if fields and isinstance(content, dict):
+        content = {**fields, **content}
     return _Reader(path).shape(content)
 
 
@@ -155,7 +172,13 @@ class _Reader:
             id=self._text(top, "id", ""),
             findings=tuple(
                 self._finding_field(entry, f"findings[{i}]")
-                for i, entry in enumerate(self._list(top, "findings", ""))
+                for i, entry in enumerate(
+                    self._list(top, "findings", "") if "findings" in top or "notes" not in top else []
+                )
+            ),
+            notes=tuple(
+                self._note_field(entry, f"notes[{i}]")
+                for i, entry in enumerate(self._list(top, "notes", "") if "notes" in top else [])
             ),
             codes=maps["findings"],
             diseases=maps["diagnoses"],
@@ -215,6 +238,12 @@ class _Reader:
             self._text(entry, "separator", f"{where}.") if "separator" in entry else None,
             tuple(map(str, columns)),
         )
+
+    def _note_field(self, entry: Any, where: str) -> NoteField:
+        entry = self._object(entry, where, {"field", "language"})
+        if entry.get("language") not in (None, *LANGUAGES):
+            raise self._fail(f"{where}.language", entry["language"], f"one of {', '.join(LANGUAGES)}")
+        return NoteField(self._text(entry, "field", f"{where}."), entry.get("language"))
 
     def _measurements(self, value: Any) -> Measurements:
         entry = self._object(value, "measurements", {"field", "code", "value", "unit", "limits"})

@@ -10,8 +10,12 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 def direct_dependencies() -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    extras = project["project"]["optional-dependencies"]["aws"]
-    return [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["dev"]]
+    extras = project["project"]["optional-dependencies"].values()
+    return [
+        *project["project"]["dependencies"],
+        *(requirement for extra in extras for requirement in extra),
+        *project["dependency-groups"]["dev"],
+    ]
 
 
 def names(requirements: list[str]) -> set[str]:

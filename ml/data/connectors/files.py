@@ -1,4 +1,4 @@
-"""Files, folders, patterns and buckets, through fsspec: local, S3 (extra `s3`), Azure Blob (extra `azure`)."""
+"""Files, folders, patterns and buckets, through fsspec: local, S3 (extra `aws`), Azure Blob (extra `azure`)."""
 
 from collections.abc import Iterator
 
