@@ -38,7 +38,7 @@ from apps.registry.models import ModelVersion
 from apps.registry.services import activate_model, register_model
 from config.celery import app as celery
 
-pytest_plugins = ["tests.engine_fixtures"]
+pytest_plugins = ["tests.engine_fixtures", "tests.permissions.house"]
 
 PASSWORD = "correct-horse-battery-staple"
 
