@@ -14,7 +14,7 @@ from rest_framework.settings import api_settings
 from apps.audit.middleware import record_denial
 from apps.core.answers import API_PREFIX, problem_answer, problem_json, titles
 from apps.core.middleware import DATABASE_DOWN
-from apps.core.problems import Denied, FieldError, InvalidInput, Problem, Unavailable
+from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Problem, Unavailable
 
 
 def _answer(request: HttpRequest, status: int) -> HttpResponse:
@@ -56,7 +56,7 @@ def api_exception_handler(error: Exception, context: dict[str, Any]) -> HttpResp
         error = Denied("api.access")
     if isinstance(error, exceptions.ValidationError):
         error = InvalidInput(_field_errors(error.detail, ""))
-    if isinstance(error, Denied):
+    if isinstance(error, Denied | Forbidden):
         record_denial(request, error)
     if isinstance(error, Problem):
         return problem_answer(request, error)

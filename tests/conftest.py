@@ -39,7 +39,7 @@ from apps.registry.services import activate_model, register_model
 from config.celery import app as celery
 from tests.workers import in_parallel, locked, shared_folder
 
-pytest_plugins = ["tests.engine_fixtures"]
+pytest_plugins = ["tests.engine_fixtures", "tests.permissions.house"]
 
 PASSWORD = "correct-horse-battery-staple"
 

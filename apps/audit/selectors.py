@@ -34,8 +34,8 @@ def events_about(*, actor: Origin, patient_id: UUID, refused: Iterable[UUID] = (
     """The events that name the patient, newest first, and what was refused of the objects `refused`.
 
     Those of the organisation; where it had to do with the patient, also those of the system itself, which belong to no
-    organisation, such as a deletion in time. A refusal names what was asked for and not whom it is about, for whoever
-    was refused learns nothing of that.
+    organisation, such as a deletion in time. Refusals of before the database
+    named whose data they asked for (privacy.0007) have the objects alone.
     """
     about = Q(patient_ids__contains=[patient_id])
     scope = Q(organisation_id=actor.scope)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from apps.audit.models import AuditEvent, Outcome
 from apps.audit.origin import Origin
+from apps.audit.purposes import purpose_of
 from apps.core.problems import Unavailable
 
 
@@ -25,8 +26,9 @@ def record_event(
 ) -> AuditEvent:
     """Write one event in the caller's transaction.
 
-    `details` may hold ids, counts and codes, never a name, a pseudonym, a note or a finding. Raises Unavailable when
-    the event cannot be written: the caller's transaction then rolls back, so nothing happens unrecorded.
+    `purpose` is that of the act unless given; in an emergency a trigger names that instead. `details` may hold ids,
+    counts and codes, never a name, a pseudonym, a note or a finding. Raises Unavailable when the event cannot be
+    written: the caller's transaction then rolls back, so nothing happens unrecorded.
     """
     event = AuditEvent(
         actor_id=actor.user_id,
@@ -40,7 +42,7 @@ def record_event(
         object_type=object_type,
         object_ids=list(object_ids),
         patient_ids=list(patient_ids),
-        purpose=purpose,
+        purpose=purpose or purpose_of(action),
         details=details or {},
     )
     try:

@@ -74,6 +74,7 @@ def _rotate_batch(actor: Origin, due: list[UUID], renew: bool) -> int:
         actor=actor,
         action="key.rotate",
         object_type="key",
+        patient_ids=sorted(keys),
         details={"n_patients": len(keys), "n_left": _count_due(renew), "renewed": renew},
     )
     return len(keys)

@@ -132,22 +132,23 @@ def get_case(
     if case is None:
         raise Denied("case.read" if permission == "view_case" else "case.change", "case", (case_id,))
     if permission == "change_case" and not even_restricted:
-        refuse_restricted(case)
+        refuse_restricted(case, "case.change")
     return case
 
 
-def refuse_restricted(case: Case) -> None:
+def refuse_restricted(case: Case, action: str) -> None:
     """Raise Forbidden when processing of the patient's data is restricted; `case` as `list_cases` finds it."""
     if vars(case)["is_restricted"]:
         detail = _("Processing of this patient’s data is restricted: they are kept, and nothing else.")
-        raise Forbidden(detail)
+        raise Forbidden(detail, action, "case", (case.pk,))
 
 
 def require_care(case: Case) -> None:
     """Raise Forbidden unless the data of the case may be used for care; `case` as `list_cases` finds it."""
-    refuse_restricted(case)
+    refuse_restricted(case, "prediction.create")
     if not has_consent(patient_id=case.patient_id, purpose=Consent.Purpose.CARE):
-        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
+        detail = _("The patient has not consented to care, so no prediction may be made.")
+        raise Forbidden(detail, "prediction.create", "case", (case.pk,))
 
 
 def may_care(case: Case) -> bool:

@@ -198,13 +198,20 @@ def change_person(*, actor: Actor, case_id: UUID, values: Mapping[str, str]) -> 
 @transaction.atomic
 def set_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool | None) -> Case:
     """Add a finding, or change whether it is present (None: uncertain). The term must exist."""
+    case = enter_finding(actor=actor, case_id=case_id, term_id=term_id, is_present=is_present)
+    return _finding_changed(actor, case, "case.finding.set")
+
+
+def enter_finding(*, actor: Actor, case_id: UUID, term_id: str, is_present: bool | None) -> Case:
+    """As `set_finding`, without an event of its own, for acts that record a wider one."""
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     Finding.objects.update_or_create(
         case=case, term_id=term_id, defaults={"is_present": is_present, "recorded_by": actor.account()}
     )
     case.unknown_findings.filter(term_id=term_id).delete()
-    return _finding_changed(actor, case, "case.finding.set")
+    _touch(case)
+    return case
 
 
 @transaction.atomic
@@ -223,6 +230,7 @@ def set_findings(*, actor: Actor, case_id: UUID, states: Mapping[str, bool | Non
         update_fields=["is_present", "recorded_by"],
     )
     case.unknown_findings.filter(term_id__in=list(states)).delete()
+    _touch(case)
     return _finding_changed(actor, case, "case.finding.set")
 
 
@@ -234,6 +242,7 @@ def set_unknown(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
     UnknownFinding.objects.bulk_create(
         [UnknownFinding(case=case, term_id=term_id, recorded_by=actor.account())], ignore_conflicts=True
     )
+    _touch(case)
     return _finding_changed(actor, case, "case.finding.unknown")
 
 
@@ -243,6 +252,7 @@ def forget_unknown(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     case.unknown_findings.filter(term_id=term_id).delete()
+    _touch(case)
     return _finding_changed(actor, case, "case.finding.ask_again")
 
 
@@ -252,11 +262,11 @@ def remove_finding(*, actor: Actor, case_id: UUID, term_id: str) -> Case:
     actor.require(Capability.CASE_WRITE)
     case = get_case(actor=actor, case_id=case_id, permission="change_case")
     case.findings.filter(term_id=term_id).delete()
+    _touch(case)
     return _finding_changed(actor, case, "case.finding.remove")
 
 
 def _finding_changed(actor: Actor, case: Case, action: str) -> Case:
-    _touch(case)
     record_event(
         actor=actor, action=action, object_type="case", object_ids=[case.pk], patient_ids=[case.patient_id]
     )

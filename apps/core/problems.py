@@ -45,9 +45,17 @@ class Conflict(Problem):
 
 
 class Forbidden(Problem):
-    """The object may be seen, but a rule of law or of the house forbids this act: 403."""
+    """The object may be seen, but a rule of law or of the house forbids this act: 403, and an event as for `Denied`."""
 
     title = "This is not allowed"
+
+    def __init__(
+        self, detail: str, action: str, object_type: str = "", object_ids: tuple[UUID, ...] = ()
+    ) -> None:
+        self.action = action
+        self.object_type = object_type
+        self.object_ids = object_ids
+        super().__init__(detail)
 
 
 class LengthRequired(Problem):

@@ -10,7 +10,7 @@ from apps.accounts.actors import Actor
 from apps.audit.services import record_event
 from apps.cases.models import Case
 from apps.cases.selectors import get_case, list_unknown, may_care, require_care
-from apps.cases.services import set_finding, set_unknown
+from apps.cases.services import enter_finding, set_unknown
 from apps.core.capabilities import Capability
 from apps.core.problems import FieldError, InvalidInput, Unavailable
 from apps.predictions.priors import chosen_prior
@@ -80,14 +80,14 @@ def questions_beside_list(
 
 @transaction.atomic
 def answer_question(*, actor: Actor, case_id: UUID, term_id: str, answer: str, prior: str | None) -> None:
-    """Record an answer; after "present" and "absent" the list is made anew, with an event of its own.
+    """Record an answer; after "present" and "absent" the list is made anew, which is one act with one event.
 
     Raises InvalidInput for another answer, Forbidden without consent to care.
     """
     if answer == UNKNOWN:
         set_unknown(actor=actor, case_id=case_id, term_id=term_id)
     elif answer in ANSWERS:
-        set_finding(actor=actor, case_id=case_id, term_id=term_id, is_present=answer == PRESENT)
+        enter_finding(actor=actor, case_id=case_id, term_id=term_id, is_present=answer == PRESENT)
         predict_case(actor=actor, case_id=case_id, prior=prior)
     else:
         detail = _("Answer present, absent or unknown.")

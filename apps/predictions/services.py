@@ -136,7 +136,8 @@ def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
     """
     actor.require(Capability.PREDICTION_CREATE)
     if not new.consents.get(Consent.Purpose.CARE):
-        raise Forbidden(_("The patient has not consented to care, so no prediction may be made."))
+        detail = _("The patient has not consented to care, so no prediction may be made.")
+        raise Forbidden(detail, "prediction.create")
     case = enter_case(actor=actor, new=new)
     prediction = _predict(
         actor, Findings(new.present, new.absent, new.age, new.sex, new.uncertain), case, None

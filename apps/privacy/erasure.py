@@ -260,6 +260,21 @@ def preview_erasure(*, actor: Actor, patient_id: UUID) -> dict[str, int]:
 
 
 @transaction.atomic
+def read_erasures(*, actor: Actor, most: int) -> list[Erasure]:
+    """The newest `most` erasures of the actor's organisation; the look leaves a trace."""
+    actor.require(Capability.PRIVACY_READ)
+    erasures = list(Erasure.objects.filter(organisation_id=actor.scope)[:most])
+    record_event(
+        actor=actor,
+        action="erasure.list",
+        object_type="erasure",
+        object_ids=[erasure.pk for erasure in erasures],
+        patient_ids=sorted({erasure.patient_id for erasure in erasures}),
+    )
+    return erasures
+
+
+@transaction.atomic
 def read_receipt(*, actor: Actor, erasure_id: UUID) -> Erasure:
     """One erasure of the actor's organisation; the look leaves a trace. Raises Denied."""
     actor.require(Capability.PRIVACY_READ)

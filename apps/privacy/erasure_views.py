@@ -12,10 +12,10 @@ from apps.accounts.reauthentication import ReauthenticationRequired
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
-from apps.privacy.erasure import erase_patient, preview_erasure, read_receipt
+from apps.privacy.erasure import erase_patient, preview_erasure, read_erasures, read_receipt
 from apps.privacy.forms import ErasureForm, PatientSearch
 from apps.privacy.patient_search_views import PatientSearched
-from apps.privacy.selectors import find_patients, is_held, list_erasures
+from apps.privacy.selectors import find_patients, is_held
 from apps.privacy.tasks import erase
 
 MOST_SHOWN = 50
@@ -32,7 +32,7 @@ class Erasures(PatientSearched):
         return [patient.pk for patient in found]
 
     def page(self, request: HttpRequest, form: PatientSearch, status: int = 200) -> HttpResponse:
-        erasures = list_erasures(actor=self.actor)[:MOST_SHOWN]
+        erasures = read_erasures(actor=self.actor, most=MOST_SHOWN)
         return render(request, "privacy/erasures.html", {"form": form, "erasures": erasures}, status=status)
 
 

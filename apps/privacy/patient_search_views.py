@@ -10,6 +10,7 @@ from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
 from apps.privacy.forms import PatientSearch
+from apps.privacy.services import record_search
 
 
 class PatientSearched(CapabilityRequired, View):
@@ -33,6 +34,7 @@ class PatientSearched(CapabilityRequired, View):
         if form.is_valid():
             found = self.find(form.cleaned_data["text"])
             if len(found) == 1:
+                record_search(actor=self.actor, patient_id=found[0])
                 return redirect(self.leads_to, found[0])
             form.add_error(
                 "text",

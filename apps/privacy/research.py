@@ -56,7 +56,6 @@ def preview_research(*, actor: Actor, k: int, small_cells: str) -> Report:
         actor=actor,
         action="research.preview",
         object_type="research",
-        purpose="research",
         details={"k": k, "small_cells": small_cells, "n_patients": report.n_patients},
     )
     return report
@@ -85,7 +84,6 @@ def request_research_export(
         action="research.request",
         object_type="research",
         object_ids=[export.pk],
-        purpose="research",
         details={"k": k, "small_cells": small_cells},
     )
     return export
@@ -133,7 +131,6 @@ def _make(export: ResearchExport) -> None:
             object_type="research",
             object_ids=[export.pk],
             patient_ids=sorted(made.patient_ids),
-            purpose="research",
             details={"k": export.k, "small_cells": export.small_cells, "n_cases": len(made.cases)},
         )
 
@@ -156,7 +153,6 @@ def open_research_export(*, actor: Actor, export_id: UUID) -> bytes:
         object_type="research",
         object_ids=[export.pk],
         patient_ids=patient_ids,
-        purpose="research",
     )
     return bytes(export.content)
 

@@ -90,13 +90,6 @@ def _made_before(organisation_id: UUID, days: int) -> QuerySet[Prediction]:
     )
 
 
-def list_erasures(*, actor: Actor) -> QuerySet[Erasure]:
-    """The erasures of the actor's organisation, newest first."""
-    if not actor.can(Capability.PRIVACY_READ):
-        return Erasure.objects.none()
-    return Erasure.objects.filter(organisation_id=actor.scope)
-
-
 def unfinished_erasures() -> QuerySet[Erasure]:
     """Erasures that wait, or whose worker may have died."""
     return Erasure.objects.filter(state__in=UNFINISHED)

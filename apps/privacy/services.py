@@ -34,6 +34,18 @@ def request_purge(*, actor: Actor) -> RetentionRun:
 
 
 @transaction.atomic
+def record_search(*, actor: Actor, patient_id: UUID) -> None:
+    """Record that the actor was led to the patient for whose pseudonym or number he asked."""
+    record_event(
+        actor=actor,
+        action="patient.search",
+        object_type="patient",
+        object_ids=[patient_id],
+        patient_ids=[patient_id],
+    )
+
+
+@transaction.atomic
 def schedule_purge(*, actor: Actor, organisation_id: UUID) -> RetentionRun:
     """Write a sweep over one organisation down for the workers."""
     run = RetentionRun.objects.create(organisation_id=organisation_id, requested_by_id=actor.user_id)

@@ -69,7 +69,7 @@ def test_an_answer_is_recorded_and_the_list_made_anew(
     assert case.findings.get(term_id=question).is_present is is_present
     assert question not in asked(shown)
     assert 'id="findings" hx-swap-oob="innerHTML"' in shown
-    assert actions()[len(before) :] == ["case.finding.set", "prediction.create"]
+    assert actions()[len(before) :] == ["prediction.create"]
     assert Prediction.objects.filter(case=case).count() == 2
 
 

@@ -4,35 +4,47 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts.actors import SYSTEM
+from apps.accounts.actors import SYSTEM, Actor
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.accounts.selectors import PROGRAM_SCOPES, get_actor, grantable_scopes
 from apps.audit.models import AuditEvent
+from apps.audit.sealing import seal_block
 from apps.audit.services import record_event
 from apps.cases.models import Case, EmergencyAccess, Hold
+from apps.cases.services import record_outcome
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
+from apps.predictions.services import predict_case
 from apps.privacy.models import AccessArchive, Erasure, ResearchExport
+from apps.registry.models import ModelVersion
+from config.checks import endpoints
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
 ANONYMOUS = "anonymous"
 ROLES = (ANONYMOUS, *Role.values)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_CLINICAL = (Role.CLINICIAN.value, Role.INTEGRATOR.value)
+# Django admin has addresses without a name; their pattern names them.
+ROUTES = {
+    (name if not name.endswith(":") else f"{name}{route}"): (name, route, view)
+    for name, route, view in endpoints()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +76,18 @@ class Caller:
         if route.startswith("api/"):
             headers = {"HTTP_AUTHORIZATION": f"Token {self.secret}"} if self.user else {}
             if method == "GET":
-                return client.get(self._address(route), content, **headers)
+                return client.get(self.address(route), content, **headers)
             return client.generic(
-                method, self._address(route), json.dumps(content), content_type="application/json", **headers
+                method, self.address(route), json.dumps(content), content_type="application/json", **headers
             )
         client.cookies = SimpleCookie({name: morsel.value for name, morsel in self.cookies.items()})
-        return getattr(client, method.lower())(self._address(route), content)
+        return getattr(client, method.lower())(self.address(route), content)
 
-    def _address(self, route: str) -> str:
+    def asks_for(self, name: str, route: str, method: str) -> str:
+        """What such a request says: its address and its content."""
+        return f"{self.address(route)} {BODIES.get((name, method), _nothing)(self)}"
+
+    def address(self, route: str) -> str:
         """The route with the ids of what belongs to the caller, or of what he must not see."""
         model = re.match(r"admin/\w+/(\w+)/", route)
         values = {
@@ -83,7 +99,7 @@ class Caller:
             "erasure_id": self.erasure.pk,
             "archive_id": self.archive.pk,
             "export_id": self.export.pk,
-            "event_id": self._event_id(),
+            "event_id": self._event_id() if "<uuid:event_id>" in route else None,
             "token_id": self.token.public_id,
             "factor_id": 1,
             "client_id": self.program.public_id,
@@ -105,14 +121,20 @@ class Caller:
         return events.order_by("sequence").values_list("id", flat=True).first()
 
     def _admin_object(self, model: str) -> Any:
-        groups = Group.objects.order_by("pk").values_list("pk", flat=True)
+        if model == "group":
+            return Group.objects.order_by("pk").values_list("pk", flat=True).first()
         objects = {
             "user": self.colleague.pk,
-            "group": groups.first(),
             "organisation": self.organisation.pk,
             "apitoken": self.token.pk,
         }
         return objects.get(model, 1)
+
+
+def methods_of(view: Any) -> Iterable[str]:
+    """The methods that a view's class has; of a function nothing is known, so each is tried."""
+    allowed = getattr(view, "http_method_names", [])
+    return [method for method in METHODS if method.lower() in allowed and hasattr(view, method.lower())]
 
 
 def emergency_of(case: Case) -> EmergencyAccess:
@@ -218,6 +240,54 @@ def session_of(user: User | None) -> SimpleCookie:
     if user is not None:
         signed_in(client, user)
     return client.cookies
+
+
+@pytest.fixture
+def callers(
+    active_model: ModelVersion,
+    organisation: Organisation,
+    user_of: Callable[..., User],
+    case_of: Callable[..., Case],
+    actor_of: Callable[[User], Actor],
+    token_of: Callable[..., tuple[ApiToken, str]],
+) -> dict[str, Caller]:
+    """Clinicians and integrators have a case of their own; everybody else is asked for a colleague's."""
+    colleague = user_of(Role.CLINICIAN)
+    # One for all, because a client's first request sets the whole site up.
+    client = Client(raise_request_exception=False)
+
+    def caller(user: User | None, owner: User) -> Caller:
+        case = case_of(owner, consents={"care": True, "training": True})
+        token, secret = token_of(user or colleague)
+        return Caller(
+            user=user,
+            secret=secret,
+            organisation=organisation,
+            case=case,
+            prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
+            erasure=past_erasure(organisation),
+            archive=archive_of(case),
+            export=export_of(organisation),
+            token=token,
+            access=emergency_of(case),
+            hold=hold_of(case_of(owner)),
+            colleague=colleague,
+            program=program_of(organisation, user),
+            model_number=active_model.number,
+            cookies=session_of(user),
+            client=client,
+        )
+
+    made = {ANONYMOUS: caller(None, colleague)}
+    # A retraining needs something to learn from.
+    record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
+    for role in Role.values:
+        user = user_of(role)
+        made[role] = caller(user, user if role in _CLINICAL else colleague)
+    # What is sealed can be proven.
+    while seal_block():
+        pass
+    return made
 
 
 def _scopes(caller: Caller) -> list[str]:

@@ -6,43 +6,27 @@ method for all of them; the most exact row holds. A method without a row must be
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
-from django.test import Client
 
-from apps.accounts.actors import Actor
-from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.permissions import capability_for
-from apps.accounts.roles import CAPABILITIES, Role
-from apps.audit.sealing import seal_block
-from apps.cases.models import Case
-from apps.cases.services import record_outcome
+from apps.accounts.roles import CAPABILITIES
 from apps.core.capabilities import PUBLIC
-from apps.predictions.services import predict_case
-from apps.registry.models import ModelVersion
-from config.checks import endpoints
-from tests.conftest import MARFAN
 from tests.permissions.house import (
     ANONYMOUS,
     METHODS,
     ROLES,
+    ROUTES,
     Caller,
-    archive_of,
-    emergency_of,
-    export_of,
-    hold_of,
-    past_erasure,
-    program_of,
-    session_of,
+    methods_of,
 )
 
 MATRIX = Path(__file__).with_name("matrix.csv")
-_CLINICAL = (Role.CLINICIAN.value, Role.INTEGRATOR.value)
 STRAY = "DELETE"
 _REFUSED = {302, 401, 403, 404, 405}
 
@@ -54,11 +38,6 @@ def _read_matrix() -> dict[tuple[str, str], dict[str, int]]:
 
 
 ROWS = _read_matrix()
-# Django admin has addresses without a name; their pattern names them.
-ROUTES = {
-    (name if not name.endswith(":") else f"{name}{route}"): (name, route, view)
-    for name, route, view in endpoints()
-}
 
 
 def row_of(route: str, method: str) -> dict[str, int] | None:
@@ -67,60 +46,6 @@ def row_of(route: str, method: str) -> dict[str, int] | None:
     return (
         ROWS[max(fitting, key=lambda key: (len(key[0].replace("*", "")), key[1] != "*"))] if fitting else None
     )
-
-
-def methods_of(view: Any) -> Iterable[str]:
-    """The methods that a view's class has; of a function nothing is known, so each is tried."""
-    allowed = getattr(view, "http_method_names", [])
-    return [method for method in METHODS if method.lower() in allowed and hasattr(view, method.lower())]
-
-
-@pytest.fixture
-def callers(
-    active_model: ModelVersion,
-    organisation: Organisation,
-    user_of: Callable[..., User],
-    case_of: Callable[..., Case],
-    actor_of: Callable[[User], Actor],
-    token_of: Callable[..., tuple[ApiToken, str]],
-) -> dict[str, Caller]:
-    """Clinicians and integrators have a case of their own; everybody else is asked for a colleague's."""
-    colleague = user_of(Role.CLINICIAN)
-    # One for all, because a client's first request sets the whole site up.
-    client = Client(raise_request_exception=False)
-
-    def caller(user: User | None, owner: User) -> Caller:
-        case = case_of(owner, consents={"care": True, "training": True})
-        token, secret = token_of(user or colleague)
-        return Caller(
-            user=user,
-            secret=secret,
-            organisation=organisation,
-            case=case,
-            prediction=predict_case(actor=actor_of(owner), case_id=case.pk),
-            erasure=past_erasure(organisation),
-            archive=archive_of(case),
-            export=export_of(organisation),
-            token=token,
-            access=emergency_of(case),
-            hold=hold_of(case_of(owner)),
-            colleague=colleague,
-            program=program_of(organisation, user),
-            model_number=active_model.number,
-            cookies=session_of(user),
-            client=client,
-        )
-
-    made = {ANONYMOUS: caller(None, colleague)}
-    # A retraining needs something to learn from.
-    record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
-    for role in Role.values:
-        user = user_of(role)
-        made[role] = caller(user, user if role in _CLINICAL else colleague)
-    # What is sealed can be proven.
-    while seal_block():
-        pass
-    return made
 
 
 def test_every_route_and_method_has_a_row() -> None:

@@ -4,6 +4,7 @@ import io
 import threading
 import time
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,7 @@ def test_a_crash_in_the_middle_loses_nothing_and_the_next_run_goes_on(
     assert "0 keys of patients are due" in rotate(*options)
     events = AuditEvent.objects.filter(action="key.rotate").order_by("sequence")
     assert sum(event.details["n_patients"] for event in events) == PATIENTS
+    assert sorted(chain.from_iterable(event.patient_ids for event in events)) == sorted(data_keys)
     assert {*events[0].details} == {"n_patients", "n_left", "renewed"}
     last = events.last()
     assert last is not None

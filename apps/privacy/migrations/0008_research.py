@@ -10,7 +10,7 @@ from apps.core.row_security import rows_of_organisation
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0009_privacy_research"),
-        ("privacy", "0006_erase_versions"),
+        ("privacy", "0007_denied_patients"),
     ]
 
     operations = [
