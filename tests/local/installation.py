@@ -115,12 +115,6 @@ class Installation:
         numbers = [number for number, words in self.processes().items() if PARTS[part] in words]
         return min(numbers, key=_started, default=None)
 
-    def cpu_seconds(self) -> float:
-        """What its living processes, and the dead that these waited for, have worked."""
-        assert self.supervisor is not None
-        fields = [_fields(number) for number in (self.supervisor.pid, *self.processes())]
-        return sum(sum(map(int, field[11:15])) for field in fields if field) / os.sysconf("SC_CLK_TCK")
-
     def get(self, path: str, **headers: str) -> tuple[int, Any]:
         """The status and the JSON of a GET."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)

@@ -34,7 +34,8 @@ from apps.predictions.services import predict_case
 from apps.privacy.act_words import ACTS
 from apps.privacy.models import AccessArchive, Erasure
 from tests.conftest import PASSWORD
-from tests.permissions.house import ANONYMOUS, ROUTES, Caller, methods_of, session_of
+from tests.permissions.house import ANONYMOUS, ROUTES, Caller, is_crawled, session_of, tried_methods
+from tests.permissions.test_matrix import row_of, unexpected
 
 pytestmark = pytest.mark.django_db
 
@@ -157,11 +158,6 @@ def census(callers: dict[str, Caller], actor_of: Callable[[User], Actor]) -> Cen
     return taken
 
 
-def tried_methods(route: str) -> list[str]:
-    """Those that the view has; of a function nothing is known."""
-    return list(methods_of(ROUTES[route][2])) or ["GET", "POST"]
-
-
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What one request asked for, did and left: patients by whom it asked, whom its address means, whom it changed, who
@@ -181,9 +177,15 @@ class Seen:
 
 
 def faults_of(
-    census: Census, route: str, method: str, caller: Caller, *, access: EmergencyAccess | None = None
+    census: Census,
+    route: str,
+    method: str,
+    caller: Caller,
+    *,
+    access: EmergencyAccess | None = None,
+    expected: int | None = None,
 ) -> Iterator[str]:
-    """What is wrong with the events of one request, all of which is undone."""
+    """What is wrong with the events of one request, all of which is undone; and with its status, if one is expected."""
     name, pattern, _view = ROUTES[route]
     with transaction.atomic():
         answer = caller.call(name, pattern, method)
@@ -203,6 +205,8 @@ def faults_of(
         faults = list(_of_mistake(seen))
     if len(seen.events) > 1:
         faults.append("more than one event")
+    if expected is not None:
+        faults += unexpected(route, answer, expected, is_anonymous=caller.user is None)
     if caller.user and route not in BY_PROGRAMS:
         faults += _unfilled(seen.events, answer, caller, pattern, access)
     where = f"{route} {method} as {caller.user.username if caller.user else ANONYMOUS}"
@@ -294,9 +298,10 @@ def test_each_role_leaves_one_event_that_names_whom_it_was_shown(
         for route in _routes_of(part)
         for method in tried_methods(route)
         for role, caller in callers.items()
-        # Nobody else comes so far into the administration that the method matters.
-        if part != "admin" or method == "GET" or role == Role.ADMINISTRATOR
-        for fault in faults_of(census, route, method, caller)
+        if is_crawled(route, method, role)
+        for fault in faults_of(
+            census, route, method, caller, expected=(row_of(route, method) or {}).get(role)
+        )
     ]
     assert not faults, "\n".join(faults)
     if part == "admin":
