@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,7 @@ from django.db import connection, transaction
 
 from apps.accounts.actors import SYSTEM
 from apps.audit import sealing, verifier
-from apps.audit.anchor import AnchorFailed, FileAnchor, ObjectAnchor
+from apps.audit.anchor import AnchorFailed, FileAnchor, ObjectAnchor, WebhookAnchor
 from apps.audit.canonical import COLUMNS
 from apps.audit.models import AnchoredBlock, AuditEvent, Block, Leaf, PendingEvent, SealerState
 from apps.audit.proofs import prove_prediction
@@ -303,6 +304,50 @@ def test_blocks_are_kept_in_an_object_store(sealed: list[int], tmp_path: Path) -
         store.keep(block)
         store.keep(block)
     assert verify_trail(anchored=store.blocks(), last=store.last()).is_whole
+
+
+class _Keeper(BaseHTTPRequestHandler):
+    """A webhook's receiver: keeps what it is sent in the file of its server, a block a line."""
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        with self.server.kept.open("ab") as file:  # type: ignore[attr-defined]
+            file.write(body + b"\n")
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def test_a_webhooks_receiver_keeps_what_proves_the_trail(
+    committed_db: None, tmp_path: Path, attack: Callable[..., None]
+) -> None:
+    kept = FileAnchor(tmp_path / "receiver")
+    kept.path.parent.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Keeper)
+    server.kept = kept.path  # type: ignore[attr-defined]
+    port = server.server_port
+    record(3)
+    server.server_close()
+    with pytest.raises(SealingFailed, match="The anchor fails"):
+        seal_all(anchor=WebhookAnchor(f"http://127.0.0.1:{port}/blocks"))
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Keeper)
+    server.kept = kept.path  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        numbers = record(2)
+        seal_all(anchor=WebhookAnchor(f"http://127.0.0.1:{port}/blocks"))
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    report = verify(kept)
+    print(f"webhook: {len(list(kept.blocks()))} blocks kept by the receiver, {report.n_events} events proven")
+    assert (report.is_whole, report.n_events, report.n_unanchored) == (True, 5, 0)
+    attack(f"UPDATE audit_auditevent SET outcome = 'denied' WHERE sequence = {numbers[0]}")
+    assert not verify(kept).is_whole
 
 
 def test_an_unreachable_store_is_a_failure_of_the_anchor(tmp_path: Path) -> None:
