@@ -235,6 +235,17 @@ def findings_of(case: Case) -> Findings:
     return Findings(present, absent, case.age, case.patient.sex, uncertain)
 
 
+def is_outdated_by_its_case(*, prediction: Prediction) -> bool:
+    """Whether its case, if it has one, says something else by now."""
+    case = (
+        Case.objects.filter(pk=prediction.case_id)
+        .select_related("patient")
+        .prefetch_related("findings")
+        .first()
+    )
+    return case is not None and is_outdated(prediction=prediction, case=case)
+
+
 def is_outdated(*, prediction: Prediction, case: Case) -> bool:
     """Whether findings, age or sex of the case changed since `prediction` was made."""
     findings = findings_of(case)

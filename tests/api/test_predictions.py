@@ -84,12 +84,16 @@ def test_after_a_rectification_the_old_answer_is_kept_and_named_superseded(
     case, client = case_of(clinician), api(clinician)
     elsewhere = client.post(PREDICTIONS, {"case": str(case_of(clinician).pk)}).json()
     first = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
-    assert first["superseded_by"] is None
+    assert (first["superseded_by"], first.pop("is_outdated")) == (None, False)
     client.patch(f"{CASES}{case.pk}/", {"sex": "male", "age": "P31Y"})
+    # Nobody has asked again yet; that it no longer holds is told all the same.
+    rectified = client.get(f"{PREDICTIONS}{first['id']}/").json()
+    assert (rectified["superseded_by"], rectified["is_outdated"]) == (None, True)
     second = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
     third = client.post(PREDICTIONS, {"case": str(case.pk)}).json()
     again = client.get(f"{PREDICTIONS}{first['id']}/").json()
-    assert again.pop("superseded_by") == third["id"]
+    assert (again.pop("superseded_by"), again.pop("is_outdated")) == (third["id"], True)
+    assert client.get(f"{PREDICTIONS}{third['id']}/").json()["is_outdated"] is False
     assert first.pop("superseded_by") is None
     assert again == first  # nothing else of it has changed
     listed = client.get(PREDICTIONS).json()["results"]

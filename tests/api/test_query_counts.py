@@ -25,7 +25,7 @@ BUDGETS = {
     "ask next": 6,
     "ask next of a case": 11,
     "list predictions": 7,
-    "read a prediction": 7,
+    "read a prediction": 9,  # 2 of them: what its case says now
     "explain": 7,
     "list cases": 6,
     "read a case": 8,

@@ -161,6 +161,9 @@ class PredictionSummary(serializers.ModelSerializer):
 class PredictionAnswer(PredictionSummary):
     """A prediction with its whole ranking."""
 
+    is_outdated = serializers.SerializerMethodField(
+        help_text=_("whether findings, age or sex of the case have changed since: ask again")
+    )
     groups = serializers.SerializerMethodField(help_text=_("in order of their best member"))
     none_of_these = serializers.SerializerMethodField(
         help_text=_("probability that it is no disease of the model; null where it was not worked out")
@@ -182,6 +185,7 @@ class PredictionAnswer(PredictionSummary):
     class Meta(PredictionSummary.Meta):
         fields = (
             *PredictionSummary.Meta.fields,
+            "is_outdated",
             "groups",
             "none_of_these",
             "set",
@@ -190,6 +194,9 @@ class PredictionAnswer(PredictionSummary):
             "pairs",
             "advice",
         )
+
+    def get_is_outdated(self, prediction: Prediction) -> bool:
+        return bool(self.context["is_outdated"])
 
     def get_none_of_these(self, prediction: Prediction) -> float | None:
         return prediction.output.get("none_of_these")
@@ -349,10 +356,10 @@ class FeedbackAnswer(serializers.ModelSerializer):
         return feedback.disease_id is None
 
 
-def prediction_answer(prediction: Prediction) -> dict[str, Any]:
+def prediction_answer(prediction: Prediction, *, is_outdated: bool) -> dict[str, Any]:
     """One prediction, whole."""
-    ranked = prediction.output["ranking"]
-    return PredictionAnswer(prediction, context=_context([prediction], len(ranked))).data
+    context = _context([prediction], len(prediction.output["ranking"])) | {"is_outdated": is_outdated}
+    return PredictionAnswer(prediction, context=context).data
 
 
 def prediction_summaries(predictions: list[Prediction]) -> Any:

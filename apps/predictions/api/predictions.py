@@ -127,7 +127,8 @@ class Predictions(Operation):
         """Rank diseases for a patient. The answer is stored, and its id finds it again."""
         prediction = _predict(self.actor, self.body(PredictionInput))
         address = request.build_absolute_uri(reverse("api:prediction", args=[prediction.pk]))
-        return Response(prediction_answer(prediction), status.HTTP_201_CREATED, headers={"Location": address})
+        answer = prediction_answer(prediction, is_outdated=False)
+        return Response(answer, status.HTTP_201_CREATED, headers={"Location": address})
 
 
 def _predict(actor: Actor, given: dict[str, Any]) -> Prediction:
@@ -150,11 +151,12 @@ class PredictionRead(Operation):
         summary="Read a prediction",
     )
     def get(self, request: Request, prediction_id: UUID) -> Response:
-        """A stored prediction, as it was answered."""
+        """A stored prediction, as it was answered; and whether it still holds."""
         with transaction.atomic():
             prediction = get_prediction(actor=self.actor, prediction_id=prediction_id)
             services.read_predictions(actor=self.actor, predictions=[prediction], action="prediction.read")
-        return Response(prediction_answer(prediction))
+            is_outdated = services.is_outdated_by_its_case(prediction=prediction)
+        return Response(prediction_answer(prediction, is_outdated=is_outdated))
 
 
 class PredictionExplanation(Operation):
