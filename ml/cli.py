@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m ml knowledge build | train | predict | benchmark | text`.
+"""The command line of the engine: `python -m ml knowledge | train | predict | benchmark | gates | monitor ...`.
 
 Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
 """

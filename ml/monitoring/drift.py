@@ -67,7 +67,7 @@ def _distribution(
     limits: Limits,
 ) -> Measured:
     """Two-sample Kolmogorov-Smirnov: no bins to choose. Equal values make its p-value too large, never too small
-    (Noether 1963, Metrika 7:18-26)."""
+    (Noether 1963, Metrika 7)."""
     before, now = ([v for v in map(value, window) if v is not None] for window in (reference, current))
     if min(len(before), len(now)) < limits.least_predictions:
         return _too_few(f"drift: {name}", len(before), len(now), limits.least_shift, limits)

@@ -1,6 +1,7 @@
 """Whether the list still holds the diagnosis as often, for all and for each group of patients."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from scipy.stats import fisher_exact, ttest_ind
@@ -25,11 +26,18 @@ def outcome_checks(reference: Window, current: Window, limits: Limits | None = N
 
 
 def _subgroups(current: Window) -> list[tuple[str, Callable[[PredictionRecord], bool]]]:
-    groups: list[tuple[str, Callable[[PredictionRecord], bool]]] = []
-    groups += [(f"sex {sex}", lambda r, sex=sex: r.sex == sex) for sex in SEXES]
-    groups += [(f"age {band}", lambda r, band=band: age_band(r.age_years) == band) for band in AGE_BANDS]
-    named = sorted({r.organisation for r in current if r.organisation is not None})
-    return groups + [(f"organisation {o}", lambda r, o=o: r.organisation == o) for o in named]
+    organisations = sorted({record.organisation for record in current if record.organisation is not None})
+    return [
+        *((f"sex {sex}", partial(_is_of, "sex", sex)) for sex in SEXES),
+        *((f"age {band}", partial(_is_of, "age", band)) for band in AGE_BANDS),
+        *((f"organisation {name}", partial(_is_of, "organisation", name)) for name in organisations),
+    ]
+
+
+def _is_of(attribute: str, value: str, record: PredictionRecord) -> bool:
+    if attribute == "age":
+        return age_band(record.age_years) == value
+    return value == (record.sex if attribute == "sex" else record.organisation)
 
 
 def _top(who: str, k: int, before: Window, now: Window, limits: Limits) -> Measured:

@@ -1,7 +1,7 @@
 """Monitoring alarms within one window of a real change, and hardly ever without one: both rates are measured here.
 
 Patients are drawn from the annotations of the real knowledge, so that findings are as many, as rare and as bound to
-each other as those of HPO are. Windows hold 200 predictions, references 600, drawn from 6,000 patients of a clinic.
+each other as those of HPO are. Windows hold 200 predictions, references 400, drawn from 6,000 patients of a clinic.
 """
 
 import datetime
@@ -16,7 +16,7 @@ from ml.monitoring.drift import drift_checks
 from ml.monitoring.records import PredictionRecord
 from ml.serving.artefact import ANNOTATIONS, read_bundle, unpack_table
 
-REFERENCE, WINDOW, PATIENTS = 600, 200, 6000
+REFERENCE, WINDOW, PATIENTS = 400, 200, 6000
 STABLE_WINDOWS, SHIFTED_WINDOWS = 200, 20
 START = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
 

@@ -33,10 +33,10 @@ def accuracy_gates(ranks: Ranks, resampled: Resampled, limits: Thresholds) -> li
     Technometrics 24:295-300).
     """
     new, old = ranks.candidate, ranks.running
-    differences = {
-        "top-1": (new <= 1) * 1.0 - (old <= 1),
-        "top-10": (new <= _TOP) * 1.0 - (old <= _TOP),
-        "mrr": 1 / new - 1 / old,
+    differences: dict[str, Floats] = {
+        "top-1": np.subtract(new <= 1, old <= 1, dtype=np.float64),
+        "top-10": np.subtract(new <= _TOP, old <= _TOP, dtype=np.float64),
+        "mrr": np.asarray(1 / new - 1 / old, np.float64),
     }
     everything = np.ones(len(new), bool)
     margin, gates = limits.accuracy_margin, []

@@ -108,8 +108,7 @@ def judge(claims: Sequence[Claim], limits: Thresholds) -> list[Gate]:
                 f"{claim.what}: {claim.n} cases of {groups} groups; at least {limits.least_cases} of "
                 f"{limits.least_groups} were expected"
             )
-            gates.append(Gate(claim.name, INSUFFICIENT, one and one.figure, one and one.interval, -claim.margin,
-                              claim.n, reason))  # fmt: skip
+            gates.append(Gate(claim.name, INSUFFICIENT, None, None, -claim.margin, claim.n, reason))
             continue
         p, half = adjusted[id(claim)], (one.interval[1] - one.interval[0]) / 2
         shown = f"{claim.what} is {one.figure:+.3f} [{one.interval[0]:+.3f}, {one.interval[1]:+.3f}]"
