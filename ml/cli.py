@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m ml knowledge build | train | predict | benchmark | text`.
+"""The command line of the engine: `python -m ml knowledge | train | predict | benchmark | gates | monitor ...`.
 
 Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from ml.data.command import add_commands as add_data_commands
 from ml.errors import EngineError
 from ml.evaluation.command import add_commands as add_evaluation_commands
+from ml.monitoring.command import add_commands as add_monitoring_commands
 from ml.serving import DiseasePair, InvalidInput, Prediction, Predictor, Prior, Query
 from ml.serving.clinic_mix import read_clinic_mix
 from ml.serving.priors import DEFAULT, NAMES
@@ -137,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     suite.set_defaults(run=_benchmark_suite)
     add_data_commands(commands)
     add_evaluation_commands(commands)
+    add_monitoring_commands(commands)
     add_text_commands(commands)
     return parser
 

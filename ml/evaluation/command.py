@@ -1,4 +1,4 @@
-"""`python -m ml benchmark-consultations | calibrate | simulate-questions | simulate-pairs`."""
+"""`python -m ml benchmark-consultations | calibrate | gates | simulate-questions | simulate-pairs`."""
 
 import argparse
 import json
@@ -12,6 +12,7 @@ from ml.folders import write_file
 def add_commands(commands: Any) -> None:
     """Add the commands to the engine's command line."""
     _add_calibrate(commands)
+    _add_gates(commands)
     _add_simulate_questions(commands)
     _add_simulate_pairs(commands)
     command = commands.add_parser(
@@ -49,6 +50,28 @@ def _add_calibrate(commands: Any) -> None:
     command.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
     command.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     command.set_defaults(run=_calibrate)
+
+
+def _add_gates(commands: Any) -> None:
+    command = commands.add_parser(
+        "gates", help="may a model replace the running one? Exit code 0 only if every gate passed"
+    )
+    command.add_argument("--model", type=Path, required=True, metavar="DIR")
+    command.add_argument("--running", type=Path, required=True, metavar="DIR")
+    command.add_argument("--cases", type=Path, nargs="+", action="extend", required=True, metavar="FILE")
+    command.add_argument(
+        "--raw", action="store_true",
+        help="for cases that no knowledge cites; otherwise what rests on a case's own publication is removed",
+    )  # fmt: skip
+    command.add_argument(
+        "--subgroups", type=Path, metavar="FILE.jsonl",
+        help="of cases beside sex and age: lines with a case's id and, for instance, its organisation",
+    )  # fmt: skip
+    command.add_argument(
+        "--thresholds", type=Path, metavar="FILE.json", help="replaces some of the defaults (docs/gates.md)"
+    )
+    command.add_argument("--report", type=Path, required=True, metavar="FILE.json")
+    command.set_defaults(run=_gates)
 
 
 def _add_simulate_questions(commands: Any) -> None:
@@ -92,6 +115,23 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     _write(calibrate(options.knowledge, options.cases, _say), options.out)
     return 0
+
+
+def _gates(options: argparse.Namespace) -> int:
+    from ml.evaluation.gates.measure import check_release
+    from ml.evaluation.gates.outcome import PASSED
+    from ml.evaluation.gates.thresholds import read_thresholds
+
+    limits = read_thresholds(options.thresholds)
+    protocol = "raw" if options.raw else "leave-publication-out"
+    report = check_release(
+        options.model, options.running, options.cases, protocol, options.subgroups, limits, _say
+    )
+    _write(report, options.report)
+    for gate in report["gates"]:
+        print(f"{gate['verdict']:<21} {gate['name']}: {gate['reason']}")  # noqa: T201
+    print(f"{report['verdict']}: {report['n']:,} cases of {report['n_groups']:,} groups")  # noqa: T201
+    return 0 if report["verdict"] == PASSED else 1
 
 
 def _simulate_questions(options: argparse.Namespace) -> int:

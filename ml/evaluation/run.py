@@ -15,6 +15,7 @@ from ml.evaluation.calibration import expected_calibration_error
 from ml.evaluation.metrics import STRATA, publication_intervals, rank_of, stratum_of, summary
 from ml.evaluation.protocols import LeavePublicationOut, Scored, score_raw
 from ml.evaluation.reliance import Reliance
+from ml.features.cases import CaseTable
 from ml.folders import OutputError
 from ml.serving import Predictor
 from ml.serving.phenopacket import CaseFileError
@@ -22,6 +23,7 @@ from ml.serving.priors import DEFAULT, LITERATURE
 from ml.training.data import LoadedCases, load_cases, patients_of
 from ml.training.parameters import new_ranker
 from ml.training.profiles import Evidence
+from ml.training.ranker import PhenotypeRanker
 from ml.training.train import OF_CASES
 
 PROTOCOLS = ("raw", "leave-publication-out", "fair")
@@ -72,7 +74,7 @@ def benchmark(
         raise CaseFileError("no case could be read: nothing to measure")
     outcomes = _Outcomes([], [], [], [], [])
     lines: list[str | None] = [None] * len(loaded.ids)
-    scored = _scored(predictor, loaded, protocol, prior)
+    scored = scored_cases(predictor, loaded, protocol, prior)
     for one in tqdm(scored, total=len(loaded.ids), unit="case", leave=False, disable=None):
         truth, rank = _record(one, loaded.truth[one.case], numbers, outcomes)
         publication = ";".join(loaded.table.publications[one.case]) or loaded.ids[one.case]
@@ -92,20 +94,35 @@ def benchmark(
     return report
 
 
-def _scored(
-    predictor: Predictor, loaded: LoadedCases, protocol: str, prior: str, strict: bool = False
+def scored_cases(
+    predictor: Predictor,
+    loaded: LoadedCases,
+    protocol: str,
+    prior: str,
+    strict: bool = False,
+    published: CaseTable | None = None,
 ) -> Iterator[Scored]:
+    """Every case by one of `PROTOCOLS`, in an order of the protocol's own.
+
+    `published`: the cases as their publications have them, where those of `loaded` were changed.
+    """
     if protocol == "raw":
         return score_raw(predictor, loaded.table, prior)
-    evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
-    description = predictor.manifest.raw["model"]
-    ranker = new_ranker(description["parameters"], description["trust"]).fit(evidence)
-    patients = patients_of(loaded.table, evidence.graph, evidence.table)
+    ranker = ranker_of(predictor)
+    evidence = ranker.evidence_
+    patients = patients_of(loaded.table if published is None else published, evidence.graph, evidence.table)
     log_prior = None if prior == LITERATURE else predictor.prior(prior).log
     left_out = LeavePublicationOut(
         ranker, patients, fair=protocol == "fair", strict=strict, log_prior=log_prior
     )
     return left_out.score(loaded.table)
+
+
+def ranker_of(predictor: Predictor) -> PhenotypeRanker:
+    """The estimator that a bundle was exported from, fitted again on what the bundle holds; not for a closed list."""
+    evidence = Evidence(predictor.vocabulary.graph, predictor.annotations, predictor.training_cases)
+    description = predictor.manifest.raw["model"]
+    return new_ranker(description["parameters"], description["trust"]).fit(evidence)
 
 
 def _record(
@@ -196,7 +213,7 @@ def _report(
 def _strict(predictor: Predictor, loaded: LoadedCases, protocol: str, prior: str) -> dict[str, Any]:
     """The same protocol with rows that also cite other publications removed as a whole."""
     outcomes = _Outcomes([], [], [], [], [])
-    for one in _scored(predictor, loaded, protocol, prior, strict=True):
+    for one in scored_cases(predictor, loaded, protocol, prior, strict=True):
         _record(one, loaded.truth[one.case], predictor.numbers, outcomes)
     return summary(np.array(outcomes.rank), outcomes.truth) | {"n_emptied": outcomes.emptied}
 

@@ -44,6 +44,23 @@ def check_parity(
     progress: Callable[[int], object] = lambda n: None,
 ) -> Parity:
     """Compare on some cases. Raises ParityError when any probability differs by more than 1e-5, or any top ten."""
+    result = compare(ranker, model, cases, progress)
+    if result.max_difference > TOLERANCE or result.same_top10 < len(cases):
+        raise ParityError(
+            f"the exported graph differs from the estimator: largest difference of a probability "
+            f"{result.max_difference:.2e} (allowed {TOLERANCE:.0e}), same top ten on {result.same_top10} of "
+            f"{len(cases)} cases"
+        )
+    return result
+
+
+def compare(
+    ranker: PhenotypeRanker,
+    model: bytes,
+    cases: CaseTable,
+    progress: Callable[[int], object] = lambda n: None,
+) -> Parity:
+    """By how much the graph `model` differs from the estimator on some cases."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -61,13 +78,7 @@ def check_parity(
             difference = max(difference, float(np.abs(probability - expected[i]).max()))
             same += same_order(scores[i], index[:10])
         progress(len(chunk))
-    result = Parity(len(cases), difference, same, time.perf_counter() - started)
-    if difference > TOLERANCE or same < len(cases):
-        raise ParityError(
-            f"the exported graph differs from the estimator: largest difference of a probability {difference:.2e} "
-            f"(allowed {TOLERANCE:.0e}), same top ten on {same} of {len(cases)} cases"
-        )
-    return result
+    return Parity(len(cases), difference, same, time.perf_counter() - started)
 
 
 def same_order(scores: NDArray[np.float64], top: NDArray[np.int64]) -> bool:

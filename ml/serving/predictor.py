@@ -332,6 +332,11 @@ class Predictor:
         return self._ids
 
     @property
+    def rarities(self) -> tuple[str | None, ...]:
+        """ "rare", "common" or None (not known) of each candidate, in the same order."""
+        return self._rarity
+
+    @property
     def annotations(self) -> AnnotationTable:
         """The published rows behind the model."""
         return self._explainer.table
