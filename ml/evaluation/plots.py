@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ml.evaluation.metrics import TOPS
 
 # the same bytes for the same figures: no date, and ids of a fixed seed
-_SAME = {"svg.hashsalt": "hoofbeat", "svg.fonttype": "none"}
+_SAME: dict[Any, Any] = {"svg.hashsalt": "hoofbeat", "svg.fonttype": "none"}
 _METADATA = {"svg": {"Date": None}, "png": {"Software": None}}
 
 

@@ -1,9 +1,11 @@
 """A scikit-learn classifier over rows of features as an ONNX graph, with the proof that both compute the same."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from skl2onnx import convert_sklearn
@@ -21,7 +23,26 @@ def classifier_onnx(model: Any, n_features: int) -> bytes:
         initial_types=[("features", FloatTensorType([None, n_features]))],
         options={id(model): {"zipmap": False}},
     )
+    _renumber(graph.graph, {})
     return bytes(graph.SerializeToString(deterministic=True))
+
+
+# names that skl2onnx numbers through the whole process: they would tell how many graphs were made before this one
+_NUMBERED = re.compile(r"(UU|cdistdf?_)(\d+)")
+
+
+def _renumber(graph: onnx.GraphProto, numbers: dict[str, str]) -> None:
+    def name(old: str) -> str:
+        return _NUMBERED.sub(lambda m: m[1] + numbers.setdefault(m[0], str(len(numbers))), old)
+
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = name(value.name)
+    for node in graph.node:
+        node.name = name(node.name)
+        node.input[:] = [name(edge) for edge in node.input]
+        node.output[:] = [name(edge) for edge in node.output]
+        for attribute in node.attribute:
+            _renumber(attribute.g, numbers)
 
 
 class ClassifierSession:

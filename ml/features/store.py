@@ -55,7 +55,7 @@ def materialise(
     folder = store / dataset / features.version
     if folder.exists():
         return folder
-    times = [None] * len(ids) if events is None else [_utc(event) for event in events]
+    times = [None if event is None else _utc(event) for event in events or [None] * len(ids)]
     if len(set(zip(ids, times, strict=True))) < len(ids):
         raise FeatureStoreError("two rows of one case have the same time: which one holds cannot be said")
     values = features.table(cases)
@@ -111,10 +111,10 @@ def read_as_of(
     return values, known
 
 
-def _utc(time: datetime | None) -> datetime | None:
-    if time is not None and time.tzinfo is None:
+def _utc(time: datetime) -> datetime:
+    if time.tzinfo is None:
         raise FeatureStoreError(f"{time}: a time with its zone was expected")
-    return None if time is None else time.astimezone(UTC)
+    return time.astimezone(UTC)
 
 
 def _newest(ids: Sequence[str], times: Sequence[datetime | None]) -> dict[str, int]:

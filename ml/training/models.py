@@ -49,32 +49,35 @@ class Model:
     the parameters of the first trial."""
 
     families: tuple[str, ...]
-    steps: Callable[[Parameters, int], list[tuple[str, Any]]]
+    steps: Callable[[Parameters, int, int], list[tuple[str, Any]]]
     suggest: Callable[["optuna.Trial"], Parameters]
     defaults: Parameters
 
-    def build(self, features: FeatureSet, parameters: Parameters, seed: int) -> Pipeline:
-        """An unfitted pipeline over rows [n, features]."""
+    def fit(
+        self, features: FeatureSet, parameters: Parameters, seed: int, rows: NDArray[np.float32],
+        disease: NDArray[np.int64],
+    ) -> Pipeline:  # fmt: skip
+        """A pipeline over rows [n, features], fitted to diseases [n]."""
         columns = ColumnTransformer([("features", "passthrough", features.numbers_of(*self.families))])
-        return Pipeline([("columns", columns), *self.steps(parameters, seed)])
+        return Pipeline([("columns", columns), *self.steps(parameters, seed, len(rows))]).fit(rows, disease)
 
 
 MODELS = {
     "naive_bayes": Model(
         (*STATES, "age_band", "sex"),
-        lambda p, seed: [("model", BernoulliNB(**p, binarize=None))],
+        lambda p, seed, n: [("model", BernoulliNB(**p, binarize=None))],
         lambda trial: {"alpha": trial.suggest_float("alpha", 0.01, 3.0, log=True)},
         {"alpha": 0.3},
     ),
     "logistic_regression": Model(
         _ALL,
-        lambda p, seed: [("scale", MaxAbsScaler()), ("model", LogisticRegression(**p, max_iter=1000))],
+        lambda p, seed, n: [("scale", MaxAbsScaler()), ("model", LogisticRegression(**p, max_iter=1000))],
         lambda trial: {"C": trial.suggest_float("C", 0.01, 10.0, log=True)},
         {"C": 0.2},
     ),
     "random_forest": Model(
         _ALL,
-        lambda p, seed: [("model", RandomForestClassifier(200, **p, random_state=seed))],
+        lambda p, seed, n: [("model", RandomForestClassifier(200, **p, random_state=seed))],
         lambda trial: {
             "min_samples_leaf": trial.suggest_int("min_samples_leaf", 1, 8),
             "max_features": trial.suggest_float("max_features", 0.02, 0.3, log=True),
@@ -83,7 +86,7 @@ MODELS = {
     ),
     "gradient_boosting": Model(
         _ALL,
-        lambda p, seed: [("model", HistGradientBoostingClassifier(**p, early_stopping=False, random_state=seed))],
+        lambda p, seed, n: [("model", HistGradientBoostingClassifier(**p, early_stopping=False, random_state=seed))],
         lambda trial: {
             "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
             "max_iter": trial.suggest_int("max_iter", 30, 120),
@@ -95,7 +98,7 @@ MODELS = {
     # rows of length 1: the Euclidean order is then that of cosines
     "nearest_neighbours": Model(
         (*STATES, "component"),
-        lambda p, seed: [("scale", Normalizer()), ("model", KNeighborsClassifier(**p))],
+        lambda p, seed, n: [("scale", Normalizer()), ("model", KNeighborsClassifier(min(p["n_neighbors"], n)))],
         lambda trial: {"n_neighbors": trial.suggest_int("n_neighbors", 3, 40)},
         {"n_neighbors": 15},
     ),
@@ -105,7 +108,8 @@ MODELS = {
 def probabilities(model: Pipeline, rows: NDArray[np.float32], n_diseases: int) -> FloatArray:
     """[n, diseases]; 0 for diseases that the model never saw."""
     found = np.zeros((len(rows), n_diseases))
-    found[:, model.classes_] = model.predict_proba(rows)
+    if len(rows):
+        found[:, model.classes_] = model.predict_proba(rows)
     return found
 
 
@@ -120,6 +124,8 @@ def tune(
     import optuna
 
     model = MODELS[name]
+    if budget.trials == 0:
+        return model.defaults
     try:
         folds = grouped_folds(disease, components, _INNER_FOLDS, seed)
     except FoldError:
@@ -131,7 +137,7 @@ def tune(
         parameters = model.suggest(trial)
         told = [
             _mean_log(
-                model.build(features, parameters, seed).fit(rows[train], disease[train]),
+                model.fit(features, parameters, seed, rows[train], disease[train]),
                 rows[held], disease[held], n_diseases,
             )
             for train, held in folds
@@ -144,11 +150,10 @@ def tune(
 
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     study.enqueue_trial(model.defaults)
-    if budget.trials != 0:
-        study.optimize(objective, n_trials=budget.trials, timeout=budget.seconds, callbacks=[check])
+    study.optimize(objective, n_trials=budget.trials, timeout=budget.seconds, callbacks=[check])
     if cancelled():
         raise ExperimentCancelled("cancelled while tuning")
-    return dict(study.best_params) if any(t.state.is_finished() for t in study.trials) else model.defaults
+    return dict(study.best_params)
 
 
 def _mean_log(

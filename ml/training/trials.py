@@ -71,7 +71,7 @@ def _classifier(name: str, task: Task, budget: Budget, seed: int, cancelled: Cal
     with MemoryMeter() as memory:
         parameters = tune(name, task.features, rows, disease, task.components[train], budget, seed, cancelled)
         tuned = time.perf_counter()
-        model = MODELS[name].build(task.features, parameters, seed).fit(rows, disease)
+        model = MODELS[name].fit(task.features, parameters, seed, rows, disease)
     cost = {
         "tuning_seconds": tuned - started,
         "training_seconds": time.perf_counter() - tuned,
