@@ -21,9 +21,8 @@ from ml.features.definitions import (
 )
 from ml.features.evidence import AnnotationTable
 from ml.features.graph import LOCAL_PREFIX, TermGraph
+from ml.knowledge.model import PHENOTYPIC_ABNORMALITY
 
-# as `ml.serving.vocabulary` has it, whose floor is above this one
-PHENOTYPIC_ABNORMALITY = "HP:0000118"
 # so that versions do not follow the last bit of somebody's linear algebra
 _DECIMALS = 6
 

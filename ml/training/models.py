@@ -153,7 +153,8 @@ def tune(
     study.optimize(objective, n_trials=budget.trials, timeout=budget.seconds, callbacks=[check])
     if cancelled():
         raise ExperimentCancelled("cancelled while tuning")
-    return dict(study.best_params)
+    # the time can be over before the first trial
+    return dict(study.best_params) if study.trials else model.defaults
 
 
 def _mean_log(

@@ -1,9 +1,6 @@
 """Experiments: nothing leaks, the same twice, resumed and cancelled; every algorithm learns; MLflow reads it back."""
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from mlflow.tracking import MlflowClient
 from ml.cli import main
 from ml.evaluation.compare import HeldOut, measures
 from ml.evaluation.folds import FoldError, components_of, grouped_folds, without_leaks
+from ml.training import experiment as experiments
 from ml.training import trials
 from ml.training.experiment import Experiment, ExperimentError, run_experiment
 from ml.training.models import MODELS, Budget, ExperimentCancelled
@@ -73,8 +71,16 @@ def quick(experiment: Experiment) -> Experiment:
 @pytest.fixture(scope="module")
 def quick_out(quick: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("experiment") / "quick"
-    run_experiment(quick, folder)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(experiments, "plots", lambda comparison: {})
+        run_experiment(quick, folder)
     return folder
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without plots, which take most of the time of a small experiment."""
+    monkeypatch.setattr(experiments, "plots", lambda comparison: {})
 
 
 def comparison_in(folder: Path) -> dict:
@@ -131,6 +137,7 @@ def test_each_candidate_beats_chance_and_its_graph_computes_the_same(out: Path) 
             assert found["onnx"]["max_difference"] < 1e-4
 
 
+@pytest.mark.usefixtures("plain")
 def test_a_graph_that_computes_something_else_is_said(
     tmp_path: Path, quick: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,6 +174,7 @@ def test_what_was_run_is_named_and_shown(out: Path) -> None:
     assert all(f"| {name} |" in table for name in CANDIDATES)
 
 
+@pytest.mark.usefixtures("plain")
 def test_the_same_experiment_gives_the_same_artefacts(
     quick_out: Path, quick: Experiment, tmp_path: Path
 ) -> None:
@@ -179,6 +187,7 @@ def test_the_same_experiment_gives_the_same_artefacts(
     assert again["run"] == comparison_in(quick_out)["run"]
 
 
+@pytest.mark.usefixtures("plain")
 def test_tuning_is_seeded(tmp_path: Path, quick: Experiment) -> None:
     tuned = replace(quick, candidates=("naive_bayes",), budget=Budget(trials=3))
     first, second = (run_experiment(tuned, tmp_path / name) for name in ("a", "b"))
@@ -187,22 +196,17 @@ def test_tuning_is_seeded(tmp_path: Path, quick: Experiment) -> None:
     assert found.keys() == MODELS["naive_bayes"].defaults.keys()
 
 
+@pytest.mark.usefixtures("plain")
 def test_killed_and_run_again_gives_the_same(tmp_path: Path, quick: Experiment, quick_out: Path) -> None:
-    script = f"""
-import os, signal, sys
-from pathlib import Path
-from ml.training.experiment import Experiment, run_experiment
-from ml.training.models import Budget
-def kill(step, done, total):
-    if step == "train-nearest_neighbours-fold-1":
-        os.kill(os.getpid(), signal.SIGKILL)
-run_experiment(Experiment((Path({str(quick.cases[0])!r}),), Path({str(quick.knowledge)!r}), {quick.candidates!r},
-    n_folds=2, budget=Budget(trials=0), seed=3), Path({str(tmp_path / "killed")!r}), kill)
-"""
-    killed = subprocess.run(
-        [sys.executable, "-c", script], env=os.environ | {"PYTHONWARNINGS": "ignore"}, check=False
-    )
-    assert killed.returncode == -9
+    class Killed(BaseException):
+        """Passes through everything that handles errors."""
+
+    def kill(step: str, done: int, total: int) -> None:
+        if step == "train-nearest_neighbours-fold-1":
+            raise Killed
+
+    with pytest.raises(Killed):
+        run_experiment(quick, tmp_path / "killed", kill)
     left = {path.name for path in (tmp_path / "killed/steps").iterdir()}
     assert "train-naive_bayes-fold-1" in left
     (tmp_path / "killed/steps/.train-half-written").mkdir()
@@ -261,6 +265,9 @@ def test_the_command_tests_on_other_files_and_mlflow_reads_it_back(
 ) -> None:
     # half of the test cases are of the publications of training cases, which are then not learned from
     test = write_cases(tmp_path / "test.jsonl", 30, 2, prefix="t")
+    new = {"schema": "hoofbeat-case/1", "id": "new", "findings": [{"id": "HP:0000210", "state": "present"}],
+           "diagnoses": [{"id": "OMIM:100004"}]}  # fmt: skip
+    test.write_text(test.read_text() + json.dumps(new) + "\n")
     out = tmp_path / "out"
     command = [
         "experiment", "--cases", str(experiment.cases[0]), "--test", str(test),
@@ -268,14 +275,17 @@ def test_the_command_tests_on_other_files_and_mlflow_reads_it_back(
         "--candidates", f"{ENGINE},naive_bayes", "--budget-trials", "0", "--out", str(out),
     ]  # fmt: skip
     assert main(command) == 0
-    assert "| naive_bayes | 30 |" in capsys.readouterr().out
+    assert "| naive_bayes | 31 |" in capsys.readouterr().out
     (split,) = json.loads((out / "steps/prepare/result.json").read_text())["splits"]
-    assert (len(split["train"]), len(split["held"])) == (30, 30)
+    assert (len(split["train"]), len(split["held"])) == (30, 31)
     assert main(command) == 0  # nothing is logged twice
     client = MlflowClient(f"sqlite:///{out / 'mlflow.db'}")
     logged = client.search_runs([client.get_experiment_by_name("hoofbeat").experiment_id])
     assert {run.info.run_name for run in logged} == {ENGINE, "naive_bayes"}
     found = comparison_in(out)
+    # a disease without training cases keeps its place, and the engine leaves out what only many cases teach
+    assert found["candidates"][ENGINE]["measures"]["by_training_cases"]["0"]["n"] == 1
+    assert found["candidates"][ENGINE]["parameters"] == {"learned": False}
     for run in logged:
         candidate = found["candidates"][run.info.run_name]
         assert run.data.metrics["measures/top1"] == candidate["measures"]["top1"]
