@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m ml knowledge | train | predict | benchmark | gates | monitor ...`.
+"""The command line of the engine: `python -m ml knowledge | train | predict | benchmark | experiment | gates | monitor ...`.
 
 Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
 """
@@ -19,6 +19,7 @@ from ml.serving import DiseasePair, InvalidInput, Prediction, Predictor, Prior, 
 from ml.serving.clinic_mix import read_clinic_mix
 from ml.serving.priors import DEFAULT, NAMES
 from ml.text.command import add_commands as add_text_commands
+from ml.training.command import add_commands as add_experiment_commands
 
 _PRIORS = f"what speaks for a disease before any finding: {', '.join(NAMES)}; default: {DEFAULT}"
 
@@ -140,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     add_evaluation_commands(commands)
     add_monitoring_commands(commands)
     add_text_commands(commands)
+    add_experiment_commands(commands)
     return parser
 
 

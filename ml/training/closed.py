@@ -55,23 +55,24 @@ class ClosedList:
 
 def closed_list(
     knowledge: Knowledge, cases: Sequence[PacketCase], say: Callable[[str], None] = lambda _: None,
-    published: AnnotationTable | None = None,
+    published: AnnotationTable | None = None, min_cases: int = MIN_CASES,
 ) -> ClosedList:  # fmt: skip
     """Make the list from the diagnoses of some cases. Raises ClosedListError.
 
-    `published` is the knowledge's `annotation_table`, where it is at hand.
+    `published` is the knowledge's `annotation_table`, where it is at hand. A `LearnedScore` needs the default of
+    `min_cases`.
     """
     known = {identity: disease for disease in knowledge.diseases for identity in disease.ids}
     names = {identity: label for case in cases for identity, label in case.labels.items()}
     diagnoses = [case.diseases[0] for case in cases if case.diseases]
     counts = Counter(known[d].id if d in known else d for d in diagnoses)
-    left_out = {identity: n for identity, n in sorted(counts.items()) if n < MIN_CASES}
+    left_out = {identity: n for identity, n in sorted(counts.items()) if n < min_cases}
     candidates = sorted(counts.keys() - left_out.keys())
     for identity, n in left_out.items():
-        say(f"  {identity} left out: {n} cases; at least {MIN_CASES} were expected")
+        say(f"  {identity} left out: {n} cases; at least {min_cases} were expected")
     if len(candidates) < 2:
         raise ClosedListError(
-            f"{len(candidates)} diseases have at least {MIN_CASES} cases; two or more were expected"
+            f"{len(candidates)} diseases have at least {min_cases} cases; two or more were expected"
         )
     vocabulary = vocabulary_of(knowledge.terms)
     table = annotation_table(knowledge, vocabulary) if published is None else published
