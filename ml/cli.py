@@ -1,4 +1,4 @@
-"""The command line of the engine: `python -m ml knowledge | train | predict | benchmark | experiment | gates | monitor ...`.
+"""The command line of the engine: `python -m ml knowledge | train | predict | experiment | gates | monitor ...`.
 
 Exit codes: 0 done, 1 failed (a clear sentence says why), 2 wrong input.
 """
