@@ -237,6 +237,8 @@ def findings_of(case: Case) -> Findings:
 
 def is_outdated_by_its_case(*, prediction: Prediction) -> bool:
     """Whether its case, if it has one, says something else by now."""
+    if prediction.case_id is None:
+        return False
     case = (
         Case.objects.filter(pk=prediction.case_id)
         .select_related("patient")
