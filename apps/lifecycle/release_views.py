@@ -105,7 +105,7 @@ class ReasonedAct(CapabilityRequired, ReauthenticationRequired, View):
             except InvalidInput as refused:
                 add_errors(form, refused.errors)
             else:
-                messages.success(request, self.done)
+                messages.success(request, str(self.done))
                 return redirect("lifecycle:releases")
         return self._page(form, named, 422)
 

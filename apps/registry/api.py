@@ -51,7 +51,7 @@ class ReleaseAnswer(serializers.Serializer):
 
     created_at = serializers.DateTimeField(help_text=_("from then on"))
     model = ModelReference()
-    kind = serializers.ChoiceField(choices=Activation.Kind.choices)
+    how = serializers.ChoiceField(source="kind", choices=Activation.Kind.choices)
     share = serializers.IntegerField(
         help_text=_("percent of the requests; the last release has those that a canary leaves")
     )
