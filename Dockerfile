@@ -23,6 +23,7 @@ COPY deploy/bootstrap.sh deploy/bootstrap.sh
 # The settings refuse to load without their variables; nothing is connected to and nothing of this is kept.
 RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     INDEX_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
+    MODEL_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
     MASTER_KEYS="k1:$(python -c 'import base64, secrets; print(base64.b64encode(secrets.token_bytes(32)).decode())')" \
     DATABASE_URL=postgresql://nowhere/none BROKER_URL=redis://nowhere/0 CACHE_URL=redis://nowhere/1 \
     python manage.py collectstatic --no-input

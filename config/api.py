@@ -16,7 +16,7 @@ from apps.predictions.api.feedback import FeedbackList
 from apps.predictions.api.predictions import PredictionExplanation, PredictionRead, Predictions
 from apps.predictions.api.priors import CaseMixRead, Priors
 from apps.predictions.api.questions import AskNext
-from apps.registry.api import ModelRead, Models
+from apps.registry.api import ModelRead, Models, Releases
 
 app_name = "api"
 
@@ -100,5 +100,6 @@ urlpatterns = [
     path("diseases/", Diseases.as_view(), name="diseases"),
     path("diseases/<curie:disease_id>/", DiseaseRead.as_view(), name="disease"),
     path("models/", Models.as_view(), name="models"),
+    path("models/releases/", Releases.as_view(), name="releases"),
     path("models/<model_number:number>/", ModelRead.as_view(), name="model"),
 ]

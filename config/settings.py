@@ -168,6 +168,11 @@ CACHES = {
 }
 
 MODEL_STORE = Path(env.text("MODEL_STORE", "folder of model artefacts", str(BASE_DIR / "var" / "models")))
+SHIPPED_MODELS_ANSWER = env.flag(
+    "SHIPPED_MODELS_ANSWER",
+    "a model that an update brings answers at once, as long as no person has ever released one",
+    False,
+)
 DATA_STORE = Path(env.text("DATA_STORE", "folder of dataset versions", str(BASE_DIR / "var" / "datasets")))
 AUDIT_ANCHOR = env.text(
     "AUDIT_ANCHOR",
@@ -226,6 +231,9 @@ INDEX_KEY = env.text(
 )
 if len(INDEX_KEY) < 32:
     raise ImproperlyConfigured("INDEX_KEY is too short; it needs at least 32 random characters.")
+MODEL_KEY = env.text("MODEL_KEY", "the key that signs registered models; at least 32 random characters")
+if len(MODEL_KEY) < 32:
+    raise ImproperlyConfigured("MODEL_KEY is too short; it needs at least 32 random characters.")
 
 # --- Amazon's services, and those that speak as they do ---------------------------------------------------------
 

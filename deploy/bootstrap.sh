@@ -10,7 +10,7 @@ python manage.py load_knowledge /opt/hoofbeat/knowledge
 key=$(sha256sum /opt/hoofbeat/model/manifest.json | cut -c1-16)
 kept="$MODEL_STORE/shipped-$key"
 activate=
-# The first model of an installation answers at once; a later one waits until somebody activates it.
+# The first model of an installation answers at once; a later one waits until two people release it.
 if [ -z "$(ls -A "$MODEL_STORE")" ]; then
     activate=--activate
 fi
@@ -21,3 +21,5 @@ if [ ! -d "$kept" ]; then
 fi
 # shellcheck disable=SC2086 -- empty is no word
 python manage.py register_model "$kept" $activate
+# Those from before there was a key.
+python manage.py sign_models

@@ -223,7 +223,7 @@ def active_model(knowledge: KnowledgeRelease, django_db_blocker: Any, model_dir:
     """A model trained on that knowledge, registered and active."""
     with django_db_blocker.unblock():
         model, _is_new = register_model(actor=SYSTEM, folder=model_dir)
-        activate_model(actor=SYSTEM, model=model)
+        activate_model(model=model)
     return model
 
 

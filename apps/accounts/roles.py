@@ -29,7 +29,15 @@ CAPABILITIES: dict[str, frozenset[C]] = {
     # Nobody else: neither administrators (the service refuses those in any case) nor programs.
     Role.CLINICIAN: _CLINICAL | {C.EMERGENCY_OPEN},
     Role.DATA_SCIENTIST: frozenset(
-        {C.ACCOUNT_SELF, C.KNOWLEDGE_READ, C.MODEL_READ, C.MODEL_TRAIN, C.PRIOR_WRITE}
+        {
+            C.ACCOUNT_SELF,
+            C.KNOWLEDGE_READ,
+            C.MODEL_READ,
+            C.MODEL_TRAIN,
+            C.MODEL_PROPOSE,
+            C.MODEL_APPROVE,
+            C.PRIOR_WRITE,
+        }
     ),
     Role.PRIVACY_OFFICER: frozenset(
         {
@@ -44,7 +52,9 @@ CAPABILITIES: dict[str, frozenset[C]] = {
         }
     ),
     Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),
-    Role.ADMINISTRATOR: frozenset({C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.PRIOR_WRITE}),
+    Role.ADMINISTRATOR: frozenset(
+        {C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.MODEL_READ, C.MODEL_APPROVE, C.PRIOR_WRITE}
+    ),
     Role.INTEGRATOR: _CLINICAL,
 }
 

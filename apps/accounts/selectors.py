@@ -14,7 +14,12 @@ from apps.core.problems import Denied
 from apps.core.tenancy import organisation_scope
 
 _CAPABILITIES = frozenset(Capability.values)
-_PAGES_ONLY = {Capability.ACCOUNT_SELF, Capability.ADMIN_ACCESS}
+_PAGES_ONLY = {
+    Capability.ACCOUNT_SELF,
+    Capability.ADMIN_ACCESS,
+    Capability.MODEL_PROPOSE,
+    Capability.MODEL_APPROVE,
+}
 PROGRAM_SCOPES = [capability for capability in Capability if capability not in _PAGES_ONLY]
 """What a program may be allowed: all but what programs have no use for."""
 T = TypeVar("T")

@@ -26,6 +26,7 @@ _OF_ACT = {
     "case.purge": RIGHTS,
     "emergency.open": CARE,
     "prediction.proof": OVERSIGHT,
+    "prediction.reproduce": OVERSIGHT,
 }
 
 

@@ -17,6 +17,8 @@ class Capability(models.TextChoices):
     KNOWLEDGE_READ = "knowledge.read", _("Look up findings and diseases")
     MODEL_READ = "model.read", _("See models and training runs")
     MODEL_TRAIN = "model.train", _("Ask for a retraining")
+    MODEL_PROPOSE = "model.propose", _("Propose a model for release")
+    MODEL_APPROVE = "model.approve", _("Decide which model answers")
     PREDICTION_CREATE = "prediction.create", _("Ask for a differential diagnosis")
     PREDICTION_READ = "prediction.read", _("Read the prediction history")
     PRIOR_WRITE = "prior.write", _("Choose the prior and enter the clinic's case mix")

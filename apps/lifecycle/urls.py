@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.lifecycle import views
+from apps.lifecycle import release_views, views
 
 app_name = "lifecycle"
 urlpatterns = [
@@ -11,5 +11,13 @@ urlpatterns = [
     path("<int:number>/card.md", views.CardDownload.as_view(), {"form": "md"}, name="card-markdown"),
     path("<int:number>/card.json", views.CardDownload.as_view(), {"form": "json"}, name="card-json"),
     path("runs/", views.Runs.as_view(), name="runs"),
+    path("releases/", release_views.Releases.as_view(), name="releases"),
+    path("releases/roll-back/", release_views.RollBack.as_view(), name="roll-back"),
+    path("releases/end-canary/", release_views.EndCanary.as_view(), name="end-canary"),
+    path("releases/stop/", release_views.StopAll.as_view(), name="stop"),
+    path("releases/resume/", release_views.Resume.as_view(), name="resume"),
+    path("<int:number>/propose/", release_views.Propose.as_view(), name="propose"),
+    path("proposals/<uuid:proposal_id>/", release_views.ProposalPage.as_view(), name="proposal"),
+    path("proposals/<uuid:proposal_id>/decide/", release_views.Decide.as_view(), name="decide"),
     path("train/", views.Train.as_view(), name="train"),
 ]

@@ -8,14 +8,25 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts.permissions import CapabilityRequired
+from apps.accounts.selectors import people_of
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
 from apps.core.queue import queue_after_commit
+from apps.lifecycle.release_views import named_in
 from apps.lifecycle.selectors import confirmed_since_last_training, list_runs, models_due_for_retraining
 from apps.lifecycle.services import request_training
 from apps.lifecycle.tasks import retrain
 from apps.registry.cards import LIMITS, NOT_MEANT_FOR, benchmarks_of, card_text
-from apps.registry.selectors import active_model, get_model, list_models, released_at
+from apps.registry.selectors import (
+    active_model,
+    current_release,
+    get_model,
+    latest_gates,
+    list_models,
+    list_proposals,
+    list_releases,
+    released_at,
+)
 
 MOST_SHOWN = 20
 
@@ -29,7 +40,7 @@ class Models(CapabilityRequired, View):
         runs = list(list_runs(actor=self.actor)[:MOST_SHOWN])
         context = {
             "models": list(list_models(actor=self.actor)[:MOST_SHOWN]),
-            "active": active_model(),
+            "release": current_release(),
             "runs": runs,
             "is_busy": any(run.state in UNFINISHED for run in runs),
             "n_confirmed": confirmed_since_last_training(),
@@ -46,6 +57,8 @@ class Card(CapabilityRequired, View):
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         model = get_model(actor=self.actor, number=number)
         description = model.manifest["model"]
+        proposals = list(list_proposals(actor=self.actor).filter(model=model)[:MOST_SHOWN])
+        releases = list(list_releases(actor=self.actor).filter(model=model)[:MOST_SHOWN])
         context = {
             "model": model,
             "description": description,
@@ -56,6 +69,10 @@ class Card(CapabilityRequired, View):
             "benchmarks": benchmarks_of(model),
             "limits": LIMITS,
             "not_meant_for": NOT_MEANT_FOR,
+            "gates": latest_gates(model=model),
+            "proposals": proposals,
+            "releases": releases,
+            "people": people_of(actor=self.actor, user_ids=named_in(releases, [], proposals)),
         }
         return render(request, "lifecycle/card.html", context)
 

@@ -1,5 +1,6 @@
 """What of the engine's answer a stored prediction keeps, so that it can be shown later as it was."""
 
+import json
 from typing import Any
 
 from apps.predictions.models import Prediction
@@ -20,6 +21,11 @@ def ask_engine(
     output["sufficiency"] = _of_sufficiency(predictor.sufficiency(query, prior=chosen))
     output["pairs"] = [_of_pair(pair) for pair in predictor.pairs(query, prior=chosen)]
     return output, answer.seconds
+
+
+def canonical(value: Any) -> str:
+    """The one text of a JSON value: what is equal has equal texts."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def _coverage(predictor: Predictor) -> float:

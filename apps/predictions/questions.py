@@ -14,7 +14,7 @@ from apps.cases.services import enter_finding, set_unknown
 from apps.core.capabilities import Capability
 from apps.core.problems import FieldError, InvalidInput, Unavailable
 from apps.predictions.priors import chosen_prior
-from apps.predictions.services import Findings, findings_of, predict_case, resolve_findings
+from apps.predictions.services import Findings, findings_of, predict_case, resolve_to_answer
 from ml.serving import Predictor, Question
 
 ASKED = 5
@@ -38,7 +38,7 @@ def next_questions(
     it gives none. Raises InvalidInput.
     """
     actor.require(Capability.PREDICTION_CREATE)
-    questions = _ask(actor, findings, prior, limit, unknown, costs)
+    questions = _ask(actor, findings, None, prior, limit, unknown, costs)
     _record(actor, None)
     return questions
 
@@ -61,7 +61,7 @@ def next_questions_of_case(
     case = get_case(actor=actor, case_id=case_id)
     require_care(case)
     known = [term_id for term_id, _label in list_unknown(case=case)]
-    questions = _ask(actor, findings_of(case), prior, limit, [*unknown, *known], costs)
+    questions = _ask(actor, findings_of(case), case, prior, limit, [*unknown, *known], costs)
     _record(actor, case)
     return questions
 
@@ -73,7 +73,7 @@ def questions_beside_list(
     if not may_care(case):
         return ()
     try:
-        return _ask(actor, findings_of(case), prior, ASKED, [], None, unknown)
+        return _ask(actor, findings_of(case), case, prior, ASKED, [], None, unknown)
     except (InvalidInput, Unavailable):
         return ()
 
@@ -97,13 +97,14 @@ def answer_question(*, actor: Actor, case_id: UUID, term_id: str, answer: str, p
 def _ask(
     actor: Actor,
     findings: Findings,
+    case: Case | None,
     prior: str | None,
     limit: int,
     unknown: Sequence[str],
     costs: Mapping[str, float] | None,
     known_unknown: Collection[str] = (),
 ) -> tuple[Question, ...]:
-    running, query = resolve_findings(findings=findings)
+    running, query = resolve_to_answer(findings=findings, case=case)
     predictor = running.predictor
     choice = chosen_prior(actor=actor, predictor=predictor, name=prior)
     return predictor.ask_next(

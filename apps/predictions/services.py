@@ -1,7 +1,7 @@
 """Asking the engine, and telling it what turned out."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from uuid import UUID
 
 from django.db import transaction
@@ -25,10 +25,10 @@ from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
 from apps.knowledge.selectors import labels_of
 from apps.predictions.models import Feedback, Prediction
-from apps.predictions.output import ask_engine
+from apps.predictions.output import ask_engine, canonical
 from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
-from apps.registry.running import Running, predictor_of, running_model
+from apps.registry.running import Running, answering_model, predictor_of, running_model
 from ml.serving import Explanation, Notice, Predictor, PriorBasis, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
 
@@ -82,6 +82,16 @@ class Findings:
 def resolve_findings(*, findings: Findings) -> tuple[Running, Query]:
     """The input as the running model understands it. Raises InvalidInput with everything that is wrong."""
     running = running_model()
+    return running, _resolve(running, findings)
+
+
+def resolve_to_answer(*, findings: Findings, case: Case | None) -> tuple[Running, Query]:
+    """The same for the model that answers the case, or the request that has none.
+
+    Raises Unavailable while predictions are stopped.
+    """
+    request = str(case.pk) if case else canonical(asdict(findings))
+    running = answering_model(request=request)
     return running, _resolve(running, findings)
 
 
@@ -266,8 +276,7 @@ def is_outdated(*, prediction: Prediction, case: Case) -> bool:
 def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | None) -> Prediction:
     if actor.user_id is None or actor.organisation_id is None:
         raise Denied("prediction.create", "prediction")
-    running = running_model()
-    query = _resolve(running, findings)
+    running, query = resolve_to_answer(findings=findings, case=case)
     choice = chosen_prior(actor=actor, predictor=running.predictor, name=prior)
     output, seconds = ask_engine(running.predictor, query, choice, LISTED)
     prediction = Prediction(

@@ -40,6 +40,7 @@ ACTS: dict[str, Words] = {
     "prediction.list": gettext_lazy("Your possible diseases were on a list that was shown"),
     "prediction.export": gettext_lazy("Your possible diseases were in a list that was downloaded"),
     "prediction.proof": gettext_lazy("A proof of an earlier list was downloaded"),
+    "prediction.reproduce": gettext_lazy("It was checked that an earlier list can be worked out again"),
     "feedback.create": gettext_lazy("It was recorded whether a list of possible diseases was right"),
     "feedback.list": gettext_lazy("Recorded diagnoses, yours among them, were shown"),
     "emergency.open": gettext_lazy("Your record was opened up for an emergency"),

@@ -23,6 +23,7 @@ SECRETS = (
     "app_password",
     "broker_password",
     "index_key",
+    "model_key",
 )
 
 

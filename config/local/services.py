@@ -29,6 +29,7 @@ def connections(postgres: Postgres, valkey: Valkey, secrets: Mapping[str, str]) 
         "CACHE_URL": valkey.url(1),
         "SECRET_KEY": secrets["secret_key"],
         "INDEX_KEY": secrets["index_key"],
+        "MODEL_KEY": secrets["model_key"],
     }
 
 
@@ -44,6 +45,7 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
         "MASTER_KEYS": "",
         "MASTER_KEYS_FILE": str(folder.master_keys),
         "MIGRATION_DATABASE_URL": "",
+        "SHIPPED_MODELS_ANSWER": "true",  # an update brings a model, and nobody else is here to release it
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "MODEL_STORE": str(folder.model_store),
         "DATA_STORE": str(folder.data_store),

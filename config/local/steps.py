@@ -144,6 +144,11 @@ class Bootstrap:
             command = self._manage("register_model", str(model), "--activate")
             self.supervisor.carry_out(Task("Activating the model", command, self._log()))
             self._done(state, register=str(model))
+        if "signed" not in state:
+            # Models from before there was a key; what loses its signature later must not get one by a restart.
+            command = self._manage("sign_models")
+            self.supervisor.carry_out(Task("Signing earlier models", command, self._log()))
+            self._done(state, signed="yes")
 
     def _create_demo(self, state: dict[str, Any]) -> None:
         if state.get("demo") != self.url or not self.folder.credentials.exists():

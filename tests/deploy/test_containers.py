@@ -214,7 +214,15 @@ def test_every_command_of_ours_in_image_and_bootstrap_exists() -> None:
     text = DOCKERFILE + COMPOSE + (ROOT / "deploy/bootstrap.sh").read_text(encoding="utf-8")
     managed = set(re.findall(r"manage\.py,? ([a-z_]+)", text))
     assert managed == {
-        *("collectstatic", "createsuperuser", "load_knowledge", "migrate", "register_model", "seal_audit")
+        *(
+            "collectstatic",
+            "createsuperuser",
+            "load_knowledge",
+            "migrate",
+            "register_model",
+            "seal_audit",
+            "sign_models",
+        )
     }
     assert managed <= set(get_commands())
     modules = set(re.findall(r"python -m (ml(?: [a-z]+)+)", text))

@@ -13,6 +13,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.registry import running
 from apps.registry.models import ModelVersion
+from apps.registry.selectors import Release
 
 pytestmark = pytest.mark.django_db
 
@@ -39,7 +40,7 @@ def test_one_that_is_active_gives_503_and_the_pages_go_on(
     case, browser = case_of(clinician), page(clinician)
     active_model.folder = str(old_model)
     monkeypatch.setattr(running, "_slot", running._Slot())
-    monkeypatch.setattr(running, "active_model", lambda: active_model)
+    monkeypatch.setattr(running, "current_release", lambda: Release(active_model, None, 0, None))
     answer = browser.post(f"/cases/{case.pk}/predict/")
     assert answer.status_code == 503
     assert f"Model {active_model.number} cannot be loaded." in answer.content.decode()

@@ -59,12 +59,15 @@ def learned(release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def activate(knowledge: Any, release: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+def activate(
+    knowledge: Any, release: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> Callable[[Path], None]:
+    settings.SHIPPED_MODELS_ANSWER = True
     load_knowledge(actor=SYSTEM, folder=release)
 
     def activate(folder: Path) -> None:
         model, _is_new = register_model(actor=SYSTEM, folder=folder)
-        activate_model(actor=SYSTEM, model=model)
+        activate_model(model=model)
         monkeypatch.setattr(running, "_slot", running._Slot())
 
     return activate
@@ -141,7 +144,7 @@ def test_after_another_model_they_are_offered_no_longer_and_what_was_recorded_st
     refused = browser.post(reverse("predictions:predict", args=[case.pk]), follow=True).content.decode()
     assert f"“{MURMUR}” is a finding that the running model has not learned; take it off." in refused
     assert not case.predictions.exists()
-    activate_model(actor=SYSTEM, model=register_model(actor=SYSTEM, folder=learned)[0])
+    activate_model(model=register_model(actor=SYSTEM, folder=learned)[0])
     assert f'data-id="{MURMUR}"' in suggested(browser, "murmur")
 
 

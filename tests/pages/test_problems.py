@@ -10,6 +10,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.audit.models import AuditEvent
 from apps.registry import running
+from apps.registry.selectors import Release
 
 pytestmark = pytest.mark.django_db
 
@@ -73,7 +74,7 @@ def test_503_without_a_model_is_said_in_the_readers_language(
 ) -> None:
     case = case_of(clinician)
     monkeypatch.setattr(running, "_slot", running._Slot())
-    monkeypatch.setattr(running, "active_model", lambda: None)
+    monkeypatch.setattr(running, "current_release", lambda: Release(None, None, 0, None))
     browser.cookies["django_language"] = "es"
     answer = browser.post(f"/cases/{case.pk}/predict/")
     assert answer.status_code == 503

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 PAGES = {
     "/cases/": {Role.CLINICIAN, Role.INTEGRATOR},
     "/history/": {Role.CLINICIAN, Role.INTEGRATOR},
-    "/models/": {Role.CLINICIAN, Role.DATA_SCIENTIST, Role.AUDITOR, Role.INTEGRATOR},
+    "/models/": {Role.CLINICIAN, Role.DATA_SCIENTIST, Role.AUDITOR, Role.ADMINISTRATOR, Role.INTEGRATOR},
     "/retention/": {Role.PRIVACY_OFFICER},
     "/audit/": {Role.AUDITOR},
     "/admin/": {Role.ADMINISTRATOR},

@@ -32,7 +32,8 @@ from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case
 from apps.privacy.models import AccessArchive, Erasure, ResearchExport
-from apps.registry.models import ModelVersion
+from apps.registry.gates import record_gates
+from apps.registry.models import ModelVersion, Proposal
 from config.checks import endpoints
 from tests.conftest import MARFAN, MARFAN_FINDINGS, PASSWORD, signed_in
 
@@ -65,6 +66,7 @@ class Caller:
     colleague: User
     program: oauth.Client
     model_number: int
+    proposal: Proposal
     cookies: SimpleCookie
     client: Client
 
@@ -106,6 +108,7 @@ class Caller:
             "disease_id": MARFAN,
             "term_id": MARFAN_FINDINGS[0],
             "number": self.model_number,
+            "proposal_id": self.proposal.pk,
             "id": self.colleague.pk,
             "content_type_id": 1,
             "object_id": self._admin_object(model.group(1)) if model else 1,
@@ -217,6 +220,15 @@ def export_of(organisation: Organisation) -> ResearchExport:
     return export
 
 
+def proposal_of(model: ModelVersion) -> Proposal:
+    """Somebody's proposal, which waits for a decision."""
+    gates = [{"name": "accuracy", "figure": 1, "threshold": 0, "verdict": "passed", "reason": "measured"}]
+    report = record_gates(actor=SYSTEM, model=model, results=gates)
+    return Proposal.objects.create(
+        model=model, gates=report, proposed_by_id=uuid7(), reason="it is better than the others"
+    )
+
+
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
     """An OAuth client that may act for everybody, and does for `user`."""
     program = oauth.Client.objects.create(
@@ -286,10 +298,12 @@ def callers(
             colleague=colleague,
             program=program_of(organisation, user),
             model_number=active_model.number,
+            proposal=proposal,
             cookies=session_of(user),
             client=client,
         )
 
+    proposal = proposal_of(active_model)
     made = {ANONYMOUS: caller(None, colleague)}
     # A retraining needs something to learn from.
     record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
@@ -384,6 +398,12 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "small_cells": "withhold",
     },
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
+    ("lifecycle:propose", "POST"): lambda caller: {"share": 100, "reason": "it is better than the others"},
+    ("lifecycle:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "not yet, look again"},
+    ("lifecycle:roll-back", "POST"): lambda caller: {"number": 1, "reason": "it gives wrong answers"},
+    ("lifecycle:end-canary", "POST"): lambda caller: {"reason": "it gives wrong answers"},
+    ("lifecycle:stop", "POST"): lambda caller: {"reason": "it gives wrong answers"},
+    ("lifecycle:resume", "POST"): lambda caller: {"reason": "it gives right answers"},
     ("predictions:priors", "POST"): lambda caller: {"act": "default", "prior": "uniform"},
     ("api:priors", "PUT"): lambda caller: {"prior": "uniform"},
     ("api:case-mix", "PUT"): lambda caller: {"counts": {MARFAN: 3}},

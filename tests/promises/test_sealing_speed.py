@@ -4,14 +4,12 @@ import http.client
 import json
 import os
 import signal
-import socket
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +20,7 @@ from django.db import connection
 
 from apps.audit.models import Leaf, PendingEvent
 from tests.api.conftest import BODY, PREDICTIONS
+from tests.promises.web_server import web_server
 
 ROUNDS, REQUESTS = 40, 60
 
@@ -41,30 +40,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @pytest.fixture
 def port(committed_db: None, active_model: Any, environment: dict[str, str]) -> Iterator[int]:
     """A real web server, of one process, so that both ways of measuring meet the same."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        number = free.getsockname()[1]
-    words = ["-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi:application"]
-    words += ["--bind", f"127.0.0.1:{number}", "--workers", "1"]
-    server = subprocess.Popen([sys.executable, *words], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        _wait_for(number, server)
+    with web_server(environment, workers=1) as number:
         yield number
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        assert server.poll() is None, "the server ended"
-        try:
-            with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as asked:
-                asked.request("GET", "/health/live")
-                if asked.getresponse().status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server does not answer")
 
 
 @pytest.fixture

@@ -2,10 +2,22 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts.models import User
+from apps.registry.gates import FAILED, INSUFFICIENT, PASSED
 
 register = template.Library()
+
+_VERDICTS = {
+    PASSED: gettext_lazy("passed"),
+    FAILED: gettext_lazy("failed"),
+    INSUFFICIENT: gettext_lazy("too little evidence"),
+}
 
 
 @register.filter
@@ -40,3 +52,18 @@ def record_value(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(record_value(item) for item in value)
     return str(value)
+
+
+@register.filter
+def name_in(user_id: UUID | None, people: Mapping[UUID, User]) -> str:
+    """Who did something, as far as `people` knows him: models belong to all organisations, names to one."""
+    if user_id is None:
+        return _("the system")
+    user = people.get(user_id)
+    return _("somebody of another organisation") if user is None else user.get_full_name() or user.username
+
+
+@register.filter
+def verdict_words(verdict: str) -> str:
+    """What a gate said."""
+    return str(_VERDICTS.get(verdict, verdict))

@@ -25,11 +25,30 @@ TABLES: list[Table] = [
     table(
         "registry.ModelVersion",
         OPERATION,
-        none="id created_at number artefact_hash folder knowledge_version manifest",
+        none="id created_at number artefact_hash folder knowledge_version manifest signature",
     ),
     table(
-        "registry.Activation", OPERATION, pseudonymous="activated_by_id", none="id created_at model reason"
+        "registry.GateReport", OPERATION, pseudonymous="recorded_by_id", none="id created_at model results"
     ),
+    table(
+        "registry.Proposal",
+        OPERATION,
+        pseudonymous="proposed_by_id",
+        none="id created_at model gates share reason",
+    ),
+    table(
+        "registry.Decision",
+        OPERATION,
+        pseudonymous="proposed_by_id decided_by_id",
+        none="id created_at proposal is_approved reason",
+    ),
+    table(
+        "registry.Activation",
+        OPERATION,
+        pseudonymous="activated_by_id",
+        none="id created_at model kind share decision reason",
+    ),
+    table("registry.Stop", OPERATION, pseudonymous="set_by_id", none="id created_at is_stopped reason"),
     table("auth.Permission", OPERATION, none="id name content_type codename"),
     table("auth.Group", OPERATION, none="id name"),
     table("auth.Group_permissions", OPERATION, none="id group permission"),
