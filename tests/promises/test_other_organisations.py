@@ -18,7 +18,7 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
 from apps.predictions.services import predict_case
-from apps.registry.models import ModelVersion
+from apps.registry.models import ModelVersion, Proposal
 from config.checks import endpoints
 from tests.permissions.house import (
     BODIES,
@@ -30,6 +30,7 @@ from tests.permissions.house import (
     hold_of,
     past_erasure,
     program_of,
+    proposal_of,
     session_of,
 )
 from tests.permissions.test_matrix import methods_of
@@ -51,7 +52,7 @@ OWNED = {
     "export_id",
     "client_id",
 }
-SHARED = {"disease_id", "term_id", "number"}
+SHARED = {"disease_id", "term_id", "number", "proposal_id"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
 # What a refusal may write: its own event with its place in the sealer's queue, the session of whoever asked, and
@@ -100,6 +101,7 @@ def make_caller(
         colleague=owner,
         program=program_of(owner.organisation, owner),
         model_number=model.number,
+        proposal=Proposal.objects.first() or proposal_of(model),
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
     )
