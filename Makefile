@@ -5,6 +5,8 @@ PORT ?= 8000
 VAR ?= var
 ARGS ?=
 export PORT VAR
+# Images set it for what they ship compiled. Here every process would compile all that it imports, again and again.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 LOCAL := $(BIN)/python -m config.local
