@@ -11,7 +11,7 @@ from apps.audit.models import AuditEvent
 from apps.cases.models import Case
 from apps.predictions.models import Prediction
 from tests.browser.conftest import Visitor
-from tests.conftest import MARFAN, PASSWORD
+from tests.conftest import MARFAN
 
 NOTE = (
     "20-year-old woman. Tall, with arachnodactyly and ectopia lentis. Aortic root aneurysm of 46 mm. "
@@ -62,7 +62,7 @@ def test_from_a_note_to_an_answered_question(
     case = case_of(clinician, present=(), absent=())
     visitor = visit(width, language)
     page = visitor.page
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
 
     page.get_by_text(words["note"], exact=True).press("Enter")
@@ -123,7 +123,7 @@ def test_prior_and_model_card(
     visitor = visit(width, language, dark=dark)
     visitor.expected.append("422")
     page = visitor.page
-    visitor.sign_in(user_of(Role.DATA_SCIENTIST).username, PASSWORD)
+    visitor.enter(user_of(Role.DATA_SCIENTIST))
     visitor.goto("/priors/")
     page.locator("#counts").fill(f"{MARFAN}\t12\nOMIM:1\t3")
     page.locator(".counts-form button").first.press("Enter")

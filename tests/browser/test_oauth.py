@@ -69,7 +69,7 @@ def test_an_administrator_registers_and_revokes_a_client(
     visitor = visit()
     page = visitor.page
     visitor.expected.append("422")
-    visitor.sign_in(user_of(Role.ADMINISTRATOR).username, PASSWORD)
+    visitor.enter(user_of(Role.ADMINISTRATOR))
     visitor.goto("/account/")
     page.get_by_role("link", name="OAuth clients").click()
     page.get_by_label("Name").fill("Laboratory")

@@ -9,7 +9,6 @@ from playwright.sync_api import expect
 
 from apps.cases.models import Case
 from tests.browser.conftest import Visitor
-from tests.conftest import PASSWORD
 from tests.pages.test_packets import PACKET
 
 WORDS = {
@@ -32,7 +31,7 @@ def test_a_packet_is_taken_and_undone(
     visitor = visit(width, language)
     visitor.expected.append("422")
     page = visitor.page
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
     page.get_by_text(words[0], exact=True).press("Enter")
     upload = page.locator("#packet-file")

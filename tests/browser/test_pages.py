@@ -70,7 +70,7 @@ def test_pages_of_the_other_roles(
     for role, addresses in OF_ROLES.items():
         visitor = visit(width, language, dark=dark)
         visitor.expected.append("422")
-        visitor.sign_in((user := user_of(role)).username, PASSWORD)
+        visitor.enter(user := user_of(role))
         if role == Role.CLINICIAN:
             mine, twin = case_of(user), case_of(user)
             for each in (mine, twin):
@@ -121,7 +121,7 @@ def test_a_consultation_in_the_dark(
     clinician = user_of()
     case = case_of(clinician)
     visitor = visit(1280, dark=True)
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
     visitor.page.get_by_role("button", name="Predict").click()
     visitor.page.locator("details.candidate:visible summary").nth(1).click()
@@ -157,7 +157,7 @@ def test_when_the_server_is_gone_it_is_said_and_what_was_typed_stays(
     visitor = visit()
     visitor.expected += ["net::ERR_FAILED", "Failed to fetch", "502"]
     page = visitor.page
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
     page.locator("#finding-text").fill("malar flattening")
     option = page.get_by_role("option").first
@@ -186,7 +186,7 @@ def test_a_problem_of_the_server_is_shown_in_place(
     visitor = visit()
     visitor.expected.append("422")
     page = visitor.page
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
     page.get_by_role("button", name="Predict").click()
     expect(page.get_by_role("alert").filter(has_text="Add at least one present finding")).to_be_visible()
@@ -208,7 +208,7 @@ def test_quick_hands_lose_nothing(
     case: Case = case_of(clinician, present=(), absent=())
     visitor = visit()
     page = visitor.page
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     visitor.goto(f"/cases/{case.pk}/")
     page.locator("#finding-text").focus()
     for word in ("arachnodactyly", "myopia", "scoliosis", "pes planus", "ectopia lentis"):
@@ -258,7 +258,7 @@ def test_nothing_opens_a_dialog(
     visitor = visit()
     opened: list[Dialog] = []
     visitor.page.on("dialog", lambda dialog: opened.append(dialog))
-    visitor.sign_in(clinician.username, PASSWORD)
+    visitor.enter(clinician)
     own = (f"/cases/{case.pk}/{part}" for part in ("", "outcome/", "person/"))
     for address in ("/cases/", "/history/", *own):
         visitor.goto(address)
