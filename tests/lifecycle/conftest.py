@@ -15,6 +15,8 @@ from apps.datasets.models import DatasetVersion
 from apps.knowledge.models import KnowledgeRelease
 from apps.registry.models import Activation, ModelVersion
 from apps.registry.services import register_model
+from ml.evaluation.gates import measure
+from ml.evaluation.gates.process import Resources
 from ml.knowledge.build import build_knowledge
 from ml.training.train import train
 from tests.ml.release import write_release
@@ -51,6 +53,13 @@ def small_world(db: None, active_model: ModelVersion, small_files: Path) -> Mode
     model, _is_new = register_model(actor=SYSTEM, folder=small_files / "model")
     Activation.objects.create(model=model)
     return model
+
+
+@pytest.fixture
+def quick_gates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the process that measures time and memory, which takes most of a small experiment's time."""
+    measured = Resources({n: [1.0] * 300 for n in measure.N_FINDINGS}, 100.0)
+    monkeypatch.setattr(measure, "measure", lambda *_: measured)
 
 
 @pytest.fixture

@@ -111,6 +111,7 @@ def test_an_experiment_on_the_pages(
     assert reverse("lifecycle:experiment", args=[experiment.pk]) in browser.get("/models/").content.decode()
 
 
+@pytest.mark.usefixtures("quick_gates")
 def test_killed_and_taken_up_again_gives_the_same_and_does_nothing_twice(
     small_world: ModelVersion, dataset: DatasetVersion, eager_celery: None
 ) -> None:
@@ -141,6 +142,7 @@ def test_killed_and_taken_up_again_gives_the_same_and_does_nothing_twice(
     assert set(events.values_list("action", flat=True)) == {"experiment.request", "experiment.finish"}
 
 
+@pytest.mark.usefixtures("quick_gates")
 def test_cancelled_at_the_next_step_and_continued_with_a_tracking_server_that_fails(
     small_world: ModelVersion, dataset: DatasetVersion, page: Callable[..., Client], user_of: Callable[..., User],
     actor_of: Callable[[User], Actor], settings: Any,
@@ -214,6 +216,7 @@ def test_what_is_asked_for_wrongly_is_said(
             act(actor=actor_of(clinician), experiment_id=dataset.pk)
 
 
+@pytest.mark.usefixtures("quick_gates")
 def test_data_that_cannot_be_compared_or_judge_are_no_reason_to_fail(
     small_world: ModelVersion, dataset: DatasetVersion, tmp_path: Path, small_files: Path
 ) -> None:

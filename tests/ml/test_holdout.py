@@ -31,7 +31,7 @@ def ids(records: list[dict]) -> set[str]:
 
 
 def test_whatever_else_is_there_the_same_cases_are_held_out(tmp_path: Path) -> None:
-    first = [record(f"a{i}", patient=f"p{i // 2}") for i in range(2000)]
+    first = [record(f"a{i}", patient=f"q{i // 2}") for i in range(2000)]
     more = [record(f"b{i}", publications=[f"PMID:{i // 3}"]) for i in range(300)]
     train, held, report = parts(split_cases([write(tmp_path / "a", first)]))
     assert 0.17 < len(held) / 2000 < 0.23
