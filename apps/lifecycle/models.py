@@ -10,6 +10,7 @@ from apps.registry.gates import FAILED, INSUFFICIENT, PASSED
 from apps.registry.models import GateReport, ModelVersion
 
 CANCELLED = "cancelled"
+STAGES = ("collect", "hold_out", "compare", "train", "register", "judge", "track")
 ENGINE = "engine"  # `ml.training.trials.ENGINE`, which brings scikit-learn
 # As in `ml.training.trials.CANDIDATES`, which a test compares.
 CANDIDATES = {
@@ -76,6 +77,12 @@ class Experiment(Job):
             return ""
         verdicts = {result["verdict"] for result in self.gates.results}
         return FAILED if FAILED in verdicts else INSUFFICIENT if INSUFFICIENT in verdicts else PASSED
+
+    @property
+    def steps(self) -> list[tuple[str, dict[str, float]]]:
+        """What each stage took, in the order in which they are done; JSON in PostgreSQL keeps none."""
+        took = self.record.get("steps", {})
+        return [(stage, took[stage]) for stage in STAGES if stage in took]
 
     @property
     def may_resume(self) -> bool:

@@ -262,7 +262,7 @@ class Stages:
         uri = settings.MLFLOW_TRACKING_URI
         if uri == NO_TRACKING:
             return
-        from ml.training.tracking import log_bundle, log_comparison
+        from ml.training.tracking import TrackingError, log_bundle, log_comparison
 
         experiment, model = self._experiment, cast(ModelVersion, self._experiment.model)
         gates = cast(GateReport, experiment.gates)
@@ -278,9 +278,11 @@ class Stages:
             if experiment.comparison is not None:
                 log_comparison(experiment.comparison, comparison_folder(experiment.pk), uri)
             log_bundle(bundle_folder(experiment.pk), f"model {model.number}", tags, gates.results, uri)
-        except Exception as problem:
-            logger.warning("experiment %s could not be noted in MLflow", experiment.pk, exc_info=True)
-            self._note(tracking_problem=f"{type(problem).__name__}: {problem}"[:500])
+        except TrackingError as problem:
+            self._note(tracking_problem=str(problem)[:500])
+        except Exception as problem:  # of the libraries below MLflow; their texts may hold a password
+            logger.warning("experiment %s was not noted in MLflow: %s", experiment.pk, type(problem).__name__)
+            self._note(tracking_problem=type(problem).__name__)
         else:
             self._note(tracked_at=timezone.now().isoformat(), tracking_problem="")
 

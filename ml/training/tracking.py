@@ -84,7 +84,7 @@ def _client(uri: str) -> Iterator[tuple[Any, str]]:
         number = client.create_experiment(EXPERIMENT, _beside(uri)) if known is None else known.experiment_id
         yield client, number
     except (MlflowException, OSError) as error:
-        raise TrackingError(f"MLflow at {_without_password(uri)}: {error}") from error
+        raise TrackingError(_without_password(f"MLflow at {uri}: {error}")) from error
 
 
 def _beside(uri: str) -> str | None:
@@ -96,8 +96,8 @@ def _beside(uri: str) -> str | None:
     return (database.parent / "mlflow-artefacts").as_uri()
 
 
-def _without_password(uri: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", uri)
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 def _numbers(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, float]]:
