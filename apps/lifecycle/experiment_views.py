@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
@@ -16,7 +16,7 @@ from apps.core.capabilities import Capability
 from apps.core.downloads import named
 from apps.core.forms import add_errors
 from apps.core.jobs import UNFINISHED
-from apps.core.problems import InvalidInput
+from apps.core.problems import Denied, InvalidInput
 from apps.core.queue import queue_after_commit
 from apps.core.spreadsheets import csv_answer
 from apps.lifecycle.figures import COLUMNS, alt_text, confusions_of, plain_rows, sorted_by, table_of
@@ -153,7 +153,7 @@ class Plot(CapabilityRequired, View):
         experiment = get_experiment(actor=self.actor, experiment_id=experiment_id)
         image = read_plot(experiment, plot)
         if image is None:
-            raise Http404
+            raise Denied("model.read", "experiment", (experiment.pk,))
         return HttpResponse(image, content_type="image/svg+xml")
 
 
