@@ -174,6 +174,11 @@ SHIPPED_MODELS_ANSWER = env.flag(
     False,
 )
 DATA_STORE = Path(env.text("DATA_STORE", "folder of dataset versions", str(BASE_DIR / "var" / "datasets")))
+MLFLOW_TRACKING_URI = env.text(
+    "MLFLOW_TRACKING_URI",
+    "where experiments are noted: sqlite:///folder/mlflow.db, the URL of an MLflow server, or none",
+    f"sqlite:///{BASE_DIR / 'var' / 'mlflow' / 'mlflow.db'}",
+)
 AUDIT_ANCHOR = env.text(
     "AUDIT_ANCHOR",
     "where sealed blocks of the audit trail are anchored, apart from the database: file:///folder, the URL of a folder "
@@ -292,7 +297,8 @@ EMERGENCY_MINUTES = env.integer(
 )
 SECOND_FACTOR_LIMIT = timedelta(minutes=10)  # from the password to the second factor
 SECOND_FACTOR_ROLES = env.words(
-    "SECOND_FACTOR_ROLES", "roles that need a second factor; administrators and privacy officers always do"
+    "SECOND_FACTOR_ROLES",
+    "roles that need a second factor; whoever administers, protects privacy or releases models always does",
 )
 # Nobody signs up here or proves an e-mail address; allauth's own pages are not among the addresses.
 ACCOUNT_EMAIL_VERIFICATION = "none"

@@ -203,7 +203,7 @@ def _remove_committed(owner_cursor: psycopg.Cursor) -> None:
     owner_cursor.execute(
         "TRUNCATE audit_auditevent, audit_block, audit_leaf, audit_anchoredblock, audit_pendingevent, "
         "audit_sealerstate, audit_verification, "
-        "accounts_organisation, lifecycle_trainingrun, datasets_datasetversion, "
+        "accounts_organisation, lifecycle_experiment, datasets_datasetversion, "
         "core_answeredrequest, django_session CASCADE"
     )
     for table in append_only:

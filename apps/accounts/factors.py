@@ -30,6 +30,7 @@ _GRAVE = frozenset(
     {
         Capability.ADMIN_ACCESS.value,
         Capability.EMERGENCY_REVIEW.value,
+        Capability.MODEL_APPROVE.value,
         Capability.PRIVACY_READ.value,
         Capability.PRIVACY_PURGE.value,
     }

@@ -16,3 +16,8 @@ def datasets_with(*, patient_id: UUID) -> QuerySet[DatasetVersion]:
     made = AuditEvent.objects.filter(action="dataset.create", patient_ids__contains=[patient_id])
     ids = [dataset_id for event in made for dataset_id in event.object_ids]
     return DatasetVersion.objects.filter(pk__in=ids)
+
+
+def trainable_datasets() -> QuerySet[DatasetVersion]:
+    """What may be learned from: the versions from which nobody was erased, newest first."""
+    return DatasetVersion.objects.filter(withdrawn_at=None)

@@ -72,7 +72,7 @@ def files_with(*, patient_id: UUID) -> list[Path]:
     return [
         path
         for path in sorted(folder.glob("*.jsonl.gz*")) + sorted(folder.glob(".*.gz.*"))
-        if _holds(path, patient_id)
+        if holds_patient(path, patient_id)
     ]
 
 
@@ -82,7 +82,8 @@ def withdraw_datasets(*, patient_id: UUID) -> None:
     datasets_with(patient_id=patient_id).filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
 
 
-def _holds(path: Path, patient_id: UUID) -> bool:
+def holds_patient(path: Path, patient_id: UUID) -> bool:
+    """Whether a record of a file of cases names the patient."""
     try:
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             return any(str(patient_id) in line for line in lines)

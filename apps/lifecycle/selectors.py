@@ -1,4 +1,4 @@
-"""Reading training runs."""
+"""Reading experiments."""
 
 from uuid import UUID
 
@@ -9,25 +9,46 @@ from apps.accounts.selectors import in_each_organisation
 from apps.cases.models import Outcome
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState
+from apps.core.problems import Denied
 from apps.datasets.selectors import datasets_with
-from apps.lifecycle.models import TrainingRun
+from apps.lifecycle.models import Experiment
+from apps.registry.models import ModelVersion
 
 
-def list_runs(*, actor: Actor) -> QuerySet[TrainingRun]:
-    """All runs, newest first; they belong to the installation."""
+def list_experiments(*, actor: Actor) -> QuerySet[Experiment]:
+    """All experiments, newest first; they belong to the installation."""
     if not actor.can(Capability.MODEL_READ):
-        return TrainingRun.objects.none()
-    return TrainingRun.objects.select_related("dataset", "model")
+        return Experiment.objects.none()
+    return Experiment.objects.select_related("model", "gates", "release")
 
 
-def unfinished_runs() -> QuerySet[TrainingRun]:
-    """Runs that wait, or whose worker may have died."""
-    return TrainingRun.objects.filter(state__in=UNFINISHED)
+def get_experiment(*, actor: Actor, experiment_id: UUID) -> Experiment:
+    """One experiment; raises Denied when there is none."""
+    experiment = list_experiments(actor=actor).filter(pk=experiment_id).first()
+    if experiment is None:
+        raise Denied("model.read", "experiment", (experiment_id,))
+    return experiment
+
+
+def experiment_of(*, model: ModelVersion) -> Experiment | None:
+    """The newest experiment that made a model; None where it was registered by hand."""
+    return Experiment.objects.filter(model=model, state=JobState.SUCCEEDED).first()
+
+
+def unfinished_experiments() -> QuerySet[Experiment]:
+    """Experiments that wait, or whose worker may have died."""
+    return Experiment.objects.filter(state__in=UNFINISHED)
+
+
+def is_experimenting() -> bool:
+    """Whether one waits or is under way, so that no other can begin."""
+    return unfinished_experiments().exists()
 
 
 def confirmed_since_last_training() -> int:
-    """Diagnoses that were confirmed after the last successful training began."""
-    last = TrainingRun.objects.filter(state=JobState.SUCCEEDED).order_by("-started_at").first()
+    """Diagnoses that were confirmed after the last experiment began that learned from the confirmed cases."""
+    learned = Experiment.objects.filter(state=JobState.SUCCEEDED, takes_confirmed=True)
+    last = learned.order_by("-started_at").first()
     outcomes = Outcome.objects.filter(disease__isnull=False)
     if last is not None and last.started_at is not None:
         outcomes = outcomes.filter(created_at__gt=last.started_at)
@@ -35,12 +56,12 @@ def confirmed_since_last_training() -> int:
 
 
 def models_due_for_retraining() -> set[int]:
-    """Numbers of the models that learnt from somebody who was erased since."""
-    runs = TrainingRun.objects.filter(model__isnull=False, dataset__withdrawn_at__isnull=False)
-    return set(runs.values_list("model__number", flat=True))
+    """Numbers of the models that learnt from somebody who was erased since, or would have but for holding him out."""
+    due = Experiment.objects.filter(model__isnull=False, datasets__withdrawn_at__isnull=False)
+    return set(due.values_list("model__number", flat=True))
 
 
 def models_trained_on(*, patient_id: UUID) -> list[int]:
-    """Numbers of the models that learnt from the patient, in order."""
-    runs = TrainingRun.objects.filter(model__isnull=False, dataset__in=datasets_with(patient_id=patient_id))
-    return sorted(set(runs.values_list("model__number", flat=True)))
+    """Numbers of the models whose data held the patient, in order."""
+    due = Experiment.objects.filter(model__isnull=False, datasets__in=datasets_with(patient_id=patient_id))
+    return sorted(set(due.values_list("model__number", flat=True)))

@@ -7,30 +7,33 @@ from django.conf import settings
 
 from apps.accounts.actors import SYSTEM
 from apps.core.problems import Conflict
-from apps.lifecycle.selectors import confirmed_since_last_training, unfinished_runs
-from apps.lifecycle.services import request_training, run_training
+from apps.lifecycle.models import Trigger
+from apps.lifecycle.selectors import confirmed_since_last_training, unfinished_experiments
+from apps.lifecycle.services import request_experiment, run_experiment
 
 
-@shared_task(name="lifecycle.retrain")
-def retrain(run_id: str) -> None:
-    """Do one training run."""
-    run_training(run_id=UUID(run_id))
+@shared_task(name="lifecycle.experiment")
+def carry_out(experiment_id: str) -> None:
+    """Do one experiment."""
+    run_experiment(experiment_id=UUID(experiment_id))
 
 
 @shared_task(name="lifecycle.resume_pending")
 def resume_pending() -> None:
     """Queue again what the broker lost or a killed worker left behind."""
-    for run in unfinished_runs():
-        retrain.delay(str(run.pk))
+    for experiment in unfinished_experiments():
+        carry_out.delay(str(experiment.pk))
 
 
 @shared_task(name="lifecycle.schedule_retraining")
 def schedule_retraining() -> None:
-    """Start a training once enough cases were confirmed since the last one."""
+    """Begin an experiment once enough cases were confirmed since the last one."""
     if confirmed_since_last_training() < settings.RETRAIN_AFTER_CASES:
         return
     try:
-        run = request_training(actor=SYSTEM, reason="enough newly confirmed cases")
+        experiment = request_experiment(
+            actor=SYSTEM, reason="enough newly confirmed cases", trigger=Trigger.CASES
+        )
     except Conflict:
         return
-    retrain.delay(str(run.pk))
+    carry_out.delay(str(experiment.pk))

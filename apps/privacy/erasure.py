@@ -5,7 +5,8 @@ that it is done. A crash leaves the row unfinished, and the sweep takes it up:
 
 1. the ledger outside of the database gets its entry, so that from here on a restored backup can be put right;
 2. the key and all rows go in one transaction, with the counts of what was deleted;
-3. files of training cases and exports for research go, and models that learnt from them are marked;
+3. files of training cases, folders of experiments and exports for research go, and models that learnt from them are
+   marked;
 4. nothing may be left, and the receipt is closed, with its audit event.
 """
 
@@ -24,6 +25,7 @@ from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Conflict, Denied
 from apps.core.tenancy import organisation_scope
 from apps.datasets.services import files_with, withdraw_datasets
+from apps.lifecycle.folders import delete_folders, experiments_with
 from apps.lifecycle.selectors import models_trained_on
 from apps.privacy.ledger import Entry, keep_entry, list_entries
 from apps.privacy.models import Erasure
@@ -178,19 +180,29 @@ def delete_files(erasure: Erasure) -> None:
         withdraw_datasets(patient_id=erasure.patient_id)
         withdraw_exports(exports)
         names = {*(path.name for path in paths), *(f"research-{export.pk}.zip" for export in exports)}
+        names |= {
+            f"experiment-{experiment_id}" for experiment_id in experiments_with(patient_id=erasure.patient_id)
+        }
         erasure.files = sorted({*erasure.files, *names})
         erasure.model_numbers = models_trained_on(patient_id=erasure.patient_id)
         erasure.progress = 75
         erasure.save(update_fields=["files", "model_numbers", "progress"])
+    # While a worker is at an experiment it waits for the next sweep; the worker stops at its next step.
+    delete_folders(patient_id=erasure.patient_id)
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def _files_left(patient_id: UUID) -> bool:
+    """Whether datasets or experiments hold a case of the patient; within a transaction no new dataset will."""
+    return bool(files_with(patient_id=patient_id) or experiments_with(patient_id=patient_id))
 
 
 @transaction.atomic
 def close_receipt(erasure: Erasure) -> None:
     """Step 4; only this one says that the patient is erased."""
     left = find_rows(organisation_id=erasure.organisation_id, patient_id=erasure.patient_id)
-    files = files_with(patient_id=erasure.patient_id) or exports_with(patient_id=erasure.patient_id)
+    files = _files_left(erasure.patient_id) or exports_with(patient_id=erasure.patient_id)
     if files or any(rows.keys for rows in left):
         raise NotErased
     erasure.finish()
@@ -227,7 +239,7 @@ def _erase_again(entry: Entry) -> bool:
     """Whether there was something to erase."""
     rows = find_rows(organisation_id=entry.organisation_id, patient_id=entry.patient_id)
     with transaction.atomic():
-        files = files_with(patient_id=entry.patient_id)
+        files = _files_left(entry.patient_id)
     if not count_rows(rows) and not files:
         return False
     erasure, _is_new = Erasure.objects.get_or_create(

@@ -73,6 +73,7 @@ class Folder:
         self.knowledge = path / "knowledge"
         self.model_store = path / "models"
         self.data_store = path / "datasets"
+        self.mlflow = path / "mlflow" / "mlflow.db"
         self.anchor = path / "anchor"
         self.erasures = path / "erasures"
         self.credentials = path / "demo-credentials.json"

@@ -49,6 +49,7 @@ def environment(folder: Folder, postgres: Postgres, valkey: Valkey, port: int) -
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "MODEL_STORE": str(folder.model_store),
         "DATA_STORE": str(folder.data_store),
+        "MLFLOW_TRACKING_URI": os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{folder.mlflow}",
         "AUDIT_ANCHOR": folder.anchor.as_uri(),
         "ERASURE_LEDGER": folder.erasures.as_uri(),
         "TLS": "false",  # plain HTTP, on the loopback interface only

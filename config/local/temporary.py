@@ -44,6 +44,7 @@ def run_python(arguments: list[str]) -> int:
                 "DJANGO_SETTINGS_MODULE": "config.settings",
                 "MODEL_STORE": str(folder / "models"),
                 "DATA_STORE": str(folder / "datasets"),
+                "MLFLOW_TRACKING_URI": "none",
                 "AUDIT_ANCHOR": (folder / "anchor").as_uri(),
                 "ERASURE_LEDGER": (folder / "erasures").as_uri(),
                 "TLS": "false",

@@ -11,11 +11,13 @@ _SECONDS = 0.02
 
 class MemoryMeter:
     """`growth`: how far the process's resident memory rose above where it was, in bytes, looked at 50 times a second.
+    `peak`: the most that it was.
 
     None where the system does not say (other than Linux). An estimate: memory that was free already shows as nothing.
     """
 
     growth: int | None = None
+    peak: int | None = None
 
     def __enter__(self) -> "MemoryMeter":
         self._done = threading.Event()
@@ -34,7 +36,8 @@ class MemoryMeter:
         self._done.set()
         self._thread.join()
         if self._before:
-            self.growth = max(self._peak, _resident()) - self._before
+            self.peak = max(self._peak, _resident())
+            self.growth = self.peak - self._before
 
 
 def _resident() -> int:

@@ -17,9 +17,10 @@ from apps.core.jobs import JobState
 from apps.core.problems import Conflict, Denied
 from apps.datasets.services import snapshot_confirmed_cases
 from apps.knowledge.models import KnowledgeRelease
-from apps.lifecycle.models import TrainingRun
+from apps.lifecycle.folders import folder_of
+from apps.lifecycle.models import Experiment
 from apps.lifecycle.selectors import confirmed_since_last_training
-from apps.lifecycle.services import request_training, run_training
+from apps.lifecycle.services import request_experiment, run_experiment
 from apps.lifecycle.tasks import resume_pending, schedule_retraining
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import active_model as active
@@ -29,20 +30,13 @@ from tests.conftest import MARFAN
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("active_model")]
 
 
-@pytest.fixture(autouse=True)
-def stores(settings, tmp_path: Path) -> None:
-    settings.MODEL_STORE = tmp_path / "models"
-    settings.DATA_STORE = tmp_path / "datasets"
-
-
-@pytest.fixture
-def scientist(user_of: Callable[..., User], actor_of: Callable[[User], Actor]) -> Actor:
-    return actor_of(user_of("data_scientist"))
+# Of the hand-written release, and of HPO as well.
+FINDINGS = ("HP:0000111", "HP:0000220")
 
 
 @pytest.fixture
 def confirmed(case_of: Callable[..., Case], clinician: User, actor_of: Callable[[User], Actor]) -> Case:
-    case = case_of(clinician, consents={"care": True, "training": True})
+    case = case_of(clinician, present=FINDINGS, consents={"care": True, "training": True})
     record_outcome(actor=actor_of(clinician), case_id=case.pk, disease_id=MARFAN)
     return case
 
@@ -51,26 +45,36 @@ def records(path: str) -> list[dict]:
     return [json.loads(line) for line in gzip.decompress(Path(path).read_bytes()).splitlines()]
 
 
-def test_a_candidate_is_trained_and_registered_but_not_activated(
-    confirmed: Case, scientist: Actor, eager_celery: None
+@pytest.mark.usefixtures("quick_gates")
+def test_a_candidate_is_trained_judged_and_registered_but_not_activated(
+    small_world: ModelVersion, confirmed: Case, scientist: Actor, eager_celery: None
 ) -> None:
-    before = active()
-    run = request_training(actor=scientist, reason="new cases")
-    run.begin()  # by a worker that was then killed:
+    experiment = request_experiment(actor=scientist, reason="new cases")
+    experiment.begin()  # by a worker that was then killed:
     resume_pending()  # the sweep takes it up
 
-    run.refresh_from_db()
-    assert (run.state, run.error, run.progress) == (JobState.SUCCEEDED, "", 100)
-    assert run.model is not None
-    assert active() == before != run.model
-    predictor = Predictor.load(run.model.folder)
-    assert predictor.manifest.artefact_hash == run.model.artefact_hash
-    assert predictor.manifest.n_cases == 1
-    actions = list(AuditEvent.objects.filter(action__startswith="training").values_list("action", flat=True))
-    assert sorted(actions) == ["training.finish", "training.request"]
+    experiment.refresh_from_db()
+    assert (experiment.state, experiment.error, experiment.progress) == (JobState.SUCCEEDED, "", 100)
+    assert experiment.model is not None
+    assert active() == small_world
+    # A single case may be held out, and then judges what knowledge alone makes.
+    cases = experiment.record["cases"]
+    assert cases["train"] + cases["held_out"] == 1
+    assert Predictor.load(experiment.model.folder).manifest.n_cases == cases["train"]
+    assert experiment.datasets.get().n_cases == 1
+    assert experiment.verdict == "insufficient_evidence"
+    if cases["held_out"]:
+        (of_case,) = (json.loads(line) for line in (
+            folder_of(experiment.pk) / "cases/organisations.jsonl").read_text().splitlines())  # fmt: skip
+        assert of_case["id"] == str(confirmed.pk)
+    actions = list(
+        AuditEvent.objects.filter(action__startswith="experiment").values_list("action", flat=True)
+    )
+    assert sorted(actions) == ["experiment.finish", "experiment.request"]
 
-    run_training(run_id=run.pk)  # a second delivery of the same task
-    assert ModelVersion.objects.count() == 2
+    n_models = ModelVersion.objects.count()
+    run_experiment(experiment_id=experiment.pk)  # a second delivery of the same task
+    assert ModelVersion.objects.count() == n_models
 
 
 def test_the_dataset_holds_what_training_needs_and_no_pseudonym(confirmed: Case, clinician: User) -> None:
@@ -102,45 +106,45 @@ def test_only_confirmed_cases_whose_patients_agree_are_learned_from(
     assert snapshot_confirmed_cases(actor=SYSTEM).n_cases == 0
 
 
-def test_two_trainings_at_once_are_refused(confirmed: Case, scientist: Actor) -> None:
-    request_training(actor=scientist)
+def test_two_experiments_at_once_are_refused(confirmed: Case, scientist: Actor) -> None:
+    request_experiment(actor=scientist, reason="")
     with pytest.raises(Conflict, match="under way"):
-        request_training(actor=scientist)
+        request_experiment(actor=scientist, reason="")
 
 
 def test_without_a_confirmed_case_there_is_nothing_to_learn_from(scientist: Actor) -> None:
     with pytest.raises(Conflict, match="nothing to learn from"):
-        request_training(actor=scientist)
+        request_experiment(actor=scientist, reason="")
 
 
 def test_only_those_who_may_train_may_ask(
     confirmed: Case, clinician: User, actor_of: Callable[[User], Actor]
 ) -> None:
     with pytest.raises(Denied):
-        request_training(actor=actor_of(clinician))
+        request_experiment(actor=actor_of(clinician), reason="")
 
 
 def test_a_failure_says_why_and_does_not_block_the_next(
     confirmed: Case, scientist: Actor, knowledge: KnowledgeRelease, tmp_path: Path
 ) -> None:
     KnowledgeRelease.objects.filter(pk=knowledge.pk).update(folder=str(tmp_path / "gone"))
-    run = request_training(actor=scientist)
-    run_training(run_id=run.pk)
+    run = request_experiment(actor=scientist, reason="")
+    run_experiment(experiment_id=run.pk)
     run.refresh_from_db()
     assert run.state == JobState.FAILED
     assert "no knowledge folder" in run.error
-    assert request_training(actor=scientist).state == JobState.PENDING
+    assert request_experiment(actor=scientist, reason="").state == JobState.PENDING
 
 
 def test_the_schedule_waits_for_enough_confirmed_cases(confirmed: Case, settings) -> None:
     schedule_retraining()
-    assert not TrainingRun.objects.exists()
+    assert not Experiment.objects.exists()
     settings.RETRAIN_AFTER_CASES = 1
     schedule_retraining()
-    run = TrainingRun.objects.get()
-    assert (run.state, run.requested_by_id) == (JobState.PENDING, None)
+    run = Experiment.objects.get()
+    assert (run.state, run.requested_by_id, run.trigger) == (JobState.PENDING, None, "cases")
     schedule_retraining()  # while one is under way
-    assert TrainingRun.objects.count() == 1
+    assert Experiment.objects.count() == 1
 
     run.begin()
     run.finish()

@@ -17,6 +17,7 @@ from ml.training import experiment as experiments
 from ml.training import trials
 from ml.training.experiment import Experiment, ExperimentError, run_experiment
 from ml.training.models import MODELS, Budget, ExperimentCancelled
+from ml.training.tracking import log_bundle
 from ml.training.trials import CANDIDATES, ENGINE
 
 TERMS = ("HP:0000111", "HP:0000112", "HP:0000210", "HP:0000220", "HP:0000300")
@@ -292,3 +293,23 @@ def test_the_command_tests_on_other_files_and_mlflow_reads_it_back(
         assert run.data.metrics["cost/artefact_bytes"] == candidate["cost"]["artefact_bytes"]
         assert run.data.tags["artefact_hash"] == found["run"]["artefact_hash"]
         assert "accuracy.svg" in {file.path for file in client.list_artifacts(run.info.run_id)}
+
+    # a bundle becomes a version of the registered model, once
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle/manifest.json").write_text("{}")
+    gates = [
+        {"name": "latency: 5 findings", "figure": 12.5, "verdict": "passed"},
+        {"name": "x", "figure": None},
+    ]
+    for _ in range(2):
+        log_bundle(
+            tmp_path / "bundle",
+            "model 7",
+            {"model_hash": "abc", "seed": 3},
+            gates,
+            f"sqlite:///{out / 'mlflow.db'}",
+        )
+    (version,) = client.search_model_versions("name = 'hoofbeat'")
+    assert version.tags == {"model_hash": "abc", "seed": "3"}
+    assert client.get_run(version.run_id).data.metrics == {"gates/latency_ 5 findings": 12.5}
+    assert {file.path for file in client.list_artifacts(version.run_id, "bundle")} == {"bundle/manifest.json"}

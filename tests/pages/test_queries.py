@@ -12,6 +12,7 @@ from django.urls import reverse
 from apps.accounts.models import User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
+from tests.permissions.house import experiment_of
 
 pytestmark = pytest.mark.django_db
 
@@ -36,6 +37,9 @@ BUDGET = {
     "oauth:programs": 5,
     "oauth:clients": 7,
     "lifecycle:models": 12,  # confirmed cases are counted in each organisation by itself (ADR 27)
+    "lifecycle:experiments": 6,
+    "lifecycle:experiment": 8,
+    "lifecycle:new-experiment": 10,
     "privacy:retention": 10,
     "privacy:holds": 8,
     "privacy:research": 6,
@@ -47,6 +51,7 @@ BUDGET = {
 ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
     "lifecycle:models": Role.DATA_SCIENTIST,
+    "lifecycle:new-experiment": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
     "privacy:holds": Role.PRIVACY_OFFICER,
     "privacy:research": Role.PRIVACY_OFFICER,
@@ -83,6 +88,7 @@ def test_a_page_keeps_to_its_queries_however_many_rows(
         "predictions:detail": [case.predictions.get().pk],
         "predictions:reasons": [case.predictions.get().pk, "OMIM:154700"],
         "knowledge:disease": ["OMIM:154700"],
+        "lifecycle:experiment": [experiment_of(active_model).pk],
     }
     address = reverse(name, args=addresses.get(name, [])) + (
         "?q=arachno" if name == "knowledge:terms" else ""

@@ -18,8 +18,8 @@ from apps.audit.models import AuditEvent
 from apps.audit.views import PAGE_SIZE
 from apps.cases.models import Case
 from apps.cases.services import record_outcome
-from apps.lifecycle.models import TrainingRun
-from apps.lifecycle.tasks import retrain
+from apps.lifecycle.models import Experiment
+from apps.lifecycle.tasks import carry_out
 from apps.privacy.models import RetentionRun
 from apps.privacy.services import run_purge
 from apps.privacy.tasks import purge_expired
@@ -86,37 +86,39 @@ def confirmed(case_of: Callable[..., Case], clinician: User, actor_of: Any) -> C
     return case
 
 
-def test_a_training_is_queued_and_watched_until_its_end(
+def test_an_experiment_is_queued_and_watched_until_its_end(
     page: Any, user_of: Any, confirmed: Case, monkeypatch: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
     queue = Queue()
-    monkeypatch.setattr(retrain, "delay", queue.delay)
+    monkeypatch.setattr(carry_out, "delay", queue.delay)
     browser = page(user_of(Role.DATA_SCIENTIST))
-    assert "1 diagnosis was confirmed" in browser.get("/models/").content.decode()
+    assert "1 diagnosis was confirmed" in browser.get("/models/experiments/new/").content.decode()
+    form = {"reason": "new cases", "trials": 10, "folds": 5, "seed": 0}
     with django_capture_on_commit_callbacks(execute=True):
-        assert browser.post("/models/train/", {"reason": "new cases"}).url == "/models/"
-    run = TrainingRun.objects.get()
-    assert queue.sent == [str(run.pk)]
-    run.begin()
-    run.report(40, "exporting to ONNX")
-    text = " ".join(browser.get("/models/").content.decode().split())
+        address = browser.post("/models/experiments/new/", form).url
+    experiment = Experiment.objects.get()
+    assert address == f"/models/experiments/{experiment.pk}/"
+    assert queue.sent == [str(experiment.pk)]
+    experiment.begin()
+    experiment.report(40, "exporting to ONNX")
+    text = " ".join(browser.get(address).content.decode().split())
     assert 'hx-trigger="every 2s"' in text
     assert '<progress max="100" value="40"' in text
     assert "writing the model" in text
-    assert "Train a candidate" not in text
-    run.finish(error="RuntimeError: disk full")
-    part = browser.get("/models/runs/", headers={"HX-Request": "true"})
+    assert "Begin an experiment …" not in browser.get("/models/experiments/").content.decode()
+    experiment.finish(error="RuntimeError: disk full")
+    part = browser.get(f"{address}progress/", headers={"HX-Request": "true"})
     assert part.headers["HX-Refresh"] == "true"
     assert "disk full" in part.content.decode()
     assert "every 2s" not in part.content.decode()
 
 
-def test_a_second_training_is_refused_clearly(page: Any, user_of: Any, confirmed: Case) -> None:
+def test_a_second_experiment_is_refused_clearly(page: Any, user_of: Any, confirmed: Case) -> None:
     browser = page(user_of(Role.DATA_SCIENTIST))
-    TrainingRun.objects.create()
-    answer = browser.post("/models/train/")
+    Experiment.objects.create()
+    answer = browser.post("/models/experiments/new/", {"trials": 10, "folds": 5, "seed": 0})
     assert answer.status_code == 409
-    assert "A training is under way already" in answer.content.decode()
+    assert "An experiment is under way already" in answer.content.decode()
 
 
 # --- privacy officer ------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from apps.cases.models import Case, EmergencyAccess, Hold
 from apps.cases.services import record_outcome
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
+from apps.lifecycle.models import Experiment
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case
@@ -67,6 +68,7 @@ class Caller:
     program: oauth.Client
     model_number: int
     proposal: Proposal
+    experiment: Experiment
     cookies: SimpleCookie
     client: Client
 
@@ -109,6 +111,8 @@ class Caller:
             "term_id": MARFAN_FINDINGS[0],
             "number": self.model_number,
             "proposal_id": self.proposal.pk,
+            "experiment_id": self.experiment.pk,
+            "plot": "accuracy",
             "id": self.colleague.pk,
             "content_type_id": 1,
             "object_id": self._admin_object(model.group(1)) if model else 1,
@@ -229,6 +233,11 @@ def proposal_of(model: ModelVersion) -> Proposal:
     )
 
 
+def experiment_of(model: ModelVersion) -> Experiment:
+    """One that has ended, without files."""
+    return Experiment.objects.create(model=model, state=JobState.SUCCEEDED)
+
+
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
     """An OAuth client that may act for everybody, and does for `user`."""
     program = oauth.Client.objects.create(
@@ -299,11 +308,12 @@ def callers(
             program=program_of(organisation, user),
             model_number=active_model.number,
             proposal=proposal,
+            experiment=experiment,
             cookies=session_of(user),
             client=client,
         )
 
-    proposal = proposal_of(active_model)
+    proposal, experiment = proposal_of(active_model), experiment_of(active_model)
     made = {ANONYMOUS: caller(None, colleague)}
     # A retraining needs something to learn from.
     record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
@@ -398,6 +408,7 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
         "small_cells": "withhold",
     },
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
+    ("lifecycle:new-experiment", "POST"): lambda caller: {"trials": 0, "folds": 2, "seed": 0},
     ("lifecycle:propose", "POST"): lambda caller: {"share": 100, "reason": "it is better than the others"},
     ("lifecycle:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "not yet, look again"},
     ("lifecycle:roll-back", "POST"): lambda caller: {"number": 1, "reason": "it gives wrong answers"},

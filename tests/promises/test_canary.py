@@ -19,7 +19,7 @@ from apps.accounts.models import User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
 from apps.cases.services import record_outcome
-from apps.lifecycle.models import TrainingRun
+from apps.lifecycle.models import Experiment
 from tests.conftest import MARFAN
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("active_model")]
@@ -131,11 +131,12 @@ def test_names_notes_and_findings_appear_nowhere(
         by_api(api(clinician))
         by_pages(page(clinician), case)
         # queues a message, so that the broker has something to hold
-        asked = page(user_of(Role.DATA_SCIENTIST)).post(reverse("lifecycle:train"), {"reason": "canary"})
+        form = {"reason": "canary", "trials": 0, "folds": 2, "seed": 0}
+        asked = page(user_of(Role.DATA_SCIENTIST)).post(reverse("lifecycle:new-experiment"), form)
         assert asked.status_code == 302, asked.content
     places = {"audit events": in_events(), "logs": logged(), "broker and cache": in_valkey()}
-    assert TrainingRun.objects.exists()
-    assert "retrain" in places["broker and cache"]
+    assert Experiment.objects.exists()
+    assert "lifecycle.experiment" in places["broker and cache"]
     for place, text in places.items():
         assert text, f"nothing in {place}: the search would find nothing in any case"
         found = [canary for canary in CANARIES if canary.casefold() in text.casefold()]

@@ -36,7 +36,8 @@ from apps.core.jobs import JobState
 from apps.core.problems import Conflict, Denied
 from apps.datasets.models import DatasetVersion
 from apps.datasets.services import snapshot_confirmed_cases
-from apps.lifecycle.models import TrainingRun
+from apps.lifecycle.folders import folder_of
+from apps.lifecycle.models import Experiment
 from apps.lifecycle.selectors import models_due_for_retraining
 from apps.predictions.models import Prediction
 from apps.predictions.services import record_feedback
@@ -45,6 +46,8 @@ from apps.privacy.erasure import erase_patient, preview_erasure, replay_erasures
 from apps.privacy.models import Erasure
 from apps.privacy.tasks import resume_erasures
 from apps.registry.models import ModelVersion
+from ml.folders import write_folder
+from ml.training.holdout import split_cases
 from tests.conftest import MARFAN
 
 AGE = "P37Y5M"
@@ -185,7 +188,11 @@ def scene(
         assert posted.status_code == 201, posted.content
         record_feedback(actor=actor, prediction_id=Prediction.objects.get(case=each).pk, disease_id=MARFAN)
     dataset = snapshot_confirmed_cases(actor=SYSTEM)
-    TrainingRun.objects.create(dataset=dataset, model=active_model, state=JobState.SUCCEEDED)
+    experiment = Experiment.objects.create(model=active_model, state=JobState.SUCCEEDED)
+    experiment.datasets.add(dataset)
+    # As the worker keeps them: the held-out and the training cases, and what was made of them.
+    write_folder(folder_of(experiment.pk) / "cases", split_cases([Path(dataset.path)]))
+    write_folder(folder_of(experiment.pk) / "comparing", {"features.parquet": str(case.pk).encode()})
     case.refresh_from_db()
     patient = case.patient
     key = PatientKey.objects.get(patient=patient)
@@ -221,7 +228,8 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert (erasure.state, erasure.progress) == (JobState.SUCCEEDED, 100)
     assert scene.hits() == {}
     assert erasure.rows == gone == preview
-    assert len(erasure.files) == 1
+    assert len(erasure.files) == 2
+    assert not folder_of(Experiment.objects.get().pk).exists()
     dataset = DatasetVersion.objects.get()
     assert not Path(dataset.path).exists()
     assert dataset.withdrawn_at
@@ -234,13 +242,13 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert event.patient_ids == [scene.case.patient_id]
     print(
         f"{sum(before.values())} canaries in {len(before)} places before, 0 after, in {len(rows_after)} tables, Valkey "
-        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, 1 file, 1 model to retrain"
+        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, 2 files, 1 model to retrain"
     )
 
 
 def test_a_restored_backup_is_erased_again(scene: Scene, tmp_path: Path) -> None:
     backup = scene.stores.dump()
-    (file,) = (tmp_path / "datasets").iterdir()
+    (file,) = (tmp_path / "datasets").glob("*.gz")
     content = file.read_bytes()
     scene.erase()
     assert scene.hits() == {}
@@ -262,13 +270,28 @@ def test_a_restored_backup_is_erased_again(scene: Scene, tmp_path: Path) -> None
     )
 
 
+def test_it_waits_for_a_worker_that_is_at_an_experiment_with_the_patient(scene: Scene) -> None:
+    experiment = Experiment.objects.get()
+    key = experiment.pk.int & ((1 << 63) - 1)
+    scene.stores.owner.execute("SELECT pg_advisory_lock(%s)", [key])  # as the worker's session holds it
+    erasure = scene.erase()
+    assert (erasure.state, erasure.error) == (JobState.PENDING, "StillAtWork")
+    assert DatasetVersion.objects.get().withdrawn_at  # by which the worker stops
+    scene.stores.owner.execute("SELECT pg_advisory_unlock(%s)", [key])
+    run_erasure(erasure_id=erasure.pk)
+    erasure.refresh_from_db()
+    assert erasure.state == JobState.SUCCEEDED
+    assert not folder_of(experiment.pk).exists()
+    assert scene.hits() == {}
+
+
 class Crash(BaseException):
     """What no handler catches, as when a process is killed."""
 
 
 STEPS = (
     "enter_in_ledger", "keep_entry", "find_rows", "delete_rows", "_delete_history", "delete_everything", "files_with",
-    "withdraw_datasets", "models_trained_on", "delete_files", "record_event",
+    "withdraw_datasets", "models_trained_on", "delete_folders", "delete_files", "record_event",
 )  # fmt: skip
 
 
@@ -296,7 +319,7 @@ def test_a_crash_after_any_step_is_never_done_and_resumes(
     resume_erasures()
     erasure.refresh_from_db()
     assert erasure.state == JobState.SUCCEEDED
-    assert (erasure.rows, len(erasure.files)) == (preview, 1)
+    assert (erasure.rows, len(erasure.files)) == (preview, 2)
     assert scene.hits() == {}
     assert AuditEvent.objects.filter(action="patient.erase").count() == 1
     print(f"{len(STEPS)} crashes ({error.__name__}): never done, and done at the resumption")

@@ -17,6 +17,7 @@ from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
+from apps.lifecycle.models import Experiment
 from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion, Proposal
 from config.checks import endpoints
@@ -26,6 +27,7 @@ from tests.permissions.house import (
     Caller,
     archive_of,
     emergency_of,
+    experiment_of,
     export_of,
     hold_of,
     past_erasure,
@@ -52,7 +54,7 @@ OWNED = {
     "export_id",
     "client_id",
 }
-SHARED = {"disease_id", "term_id", "number", "proposal_id"}
+SHARED = {"disease_id", "term_id", "number", "proposal_id", "experiment_id", "plot"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
 # What a refusal may write: its own event with its place in the sealer's queue, the session of whoever asked, and
@@ -102,6 +104,7 @@ def make_caller(
         program=program_of(owner.organisation, owner),
         model_number=model.number,
         proposal=Proposal.objects.first() or proposal_of(model),
+        experiment=Experiment.objects.first() or experiment_of(model),
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
     )

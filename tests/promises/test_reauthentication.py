@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 CONFIRM = "/account/confirm/"
 ARCHIVE = "/retention/access-reports/00000000-0000-7000-8000-000000000000/archives/"
+DECIDE = "/models/proposals/00000000-0000-7000-8000-000000000000/decide/"
 ERASE = "/retention/erasures/patients/00000000-0000-7000-8000-000000000000/"
 
 
@@ -47,6 +48,15 @@ def acts(colleague: User) -> dict[str, list[tuple[str, str, str]]]:
             ("POST", ARCHIVE, "/account/"),
             ("GET", ERASE, ERASE),
             ("POST", ERASE, "/account/"),
+        ],
+        "data_scientist": [
+            ("GET", "/models/1/propose/", "/models/1/propose/"),
+            ("POST", "/models/1/propose/", "/account/"),
+            ("POST", DECIDE, "/account/"),
+            ("POST", "/models/releases/roll-back/", "/account/"),
+            ("POST", "/models/releases/end-canary/", "/account/"),
+            ("POST", "/models/releases/stop/", "/account/"),
+            ("GET", "/models/releases/resume/", "/models/releases/resume/"),
         ],
         "administrator": [
             ("GET", account, account),

@@ -121,6 +121,14 @@ def insert_decision(**row: Any) -> None:
     connection.check_constraints()
 
 
+def insert_activation(model: ModelVersion, **row: Any) -> None:
+    """Past the service: a decision, and by it the release of another model than the one that was proposed."""
+    decision = Decision.objects.create(**row)
+    Activation.objects.create(
+        model=model, kind="promotion", decision=decision, activated_by_id=decision.decided_by_id, reason=WHY
+    )
+
+
 def test_nobody_releases_a_model_alone(candidate: ModelVersion, proposer: Actor, approver: Actor) -> None:
     def propose(**changes: Any) -> Proposal:
         return propose_model(actor=proposer, number=candidate.number, **({"reason": WHY} | changes))
@@ -154,6 +162,8 @@ def test_nobody_releases_a_model_alone(candidate: ModelVersion, proposer: Actor,
             insert_decision(proposed_by_id=proposed_by, decided_by_id=decided_by, **row)
     assert active_now() == before
 
+    with pytest.raises(IntegrityError, match="approves no such release"), transaction.atomic():
+        insert_activation(before, proposed_by_id=proposer.person, decided_by_id=approver.person, **row)
     decision = decide_proposal(actor=approver, **answer)
     with pytest.raises(Conflict, match="decided already"):
         decide_proposal(actor=approver, **answer)
@@ -162,7 +172,7 @@ def test_nobody_releases_a_model_alone(candidate: ModelVersion, proposer: Actor,
     assert list(events.values_list("action", flat=True)) == [
         "model.register", "model.gates", "model.gates", "model.propose", "model.approve",
     ]  # fmt: skip
-    print("two people: 8 ways to release alone or without evidence, 8 refused")
+    print("two people: 9 ways to release alone or without evidence, 9 refused")
 
 
 def test_newer_results_of_the_gates_void_a_proposal(

@@ -75,7 +75,7 @@ def test_the_algorithm_is_that_of_the_standard() -> None:
     assert {step: totp.format_hotp_value(totp.hotp_value(secret, step)) for step in expected} == expected
 
 
-@pytest.mark.parametrize("role", ["administrator", "privacy_officer"])
+@pytest.mark.parametrize("role", ["administrator", "privacy_officer", "data_scientist"])
 def test_without_one_every_page_leads_to_adding_one(role: str, user_of: Callable[..., User]) -> None:
     user = user_of(role)
     browser = Client(raise_request_exception=False)

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import User
+from apps.lifecycle.figures import label_of
 from apps.registry.gates import FAILED, INSUFFICIENT, PASSED
 
 register = template.Library()
@@ -17,6 +18,20 @@ _VERDICTS = {
     PASSED: gettext_lazy("passed"),
     FAILED: gettext_lazy("failed"),
     INSUFFICIENT: gettext_lazy("too little evidence"),
+}
+_OUTCOMES = {
+    PASSED: gettext_lazy("waits for approval"),
+    INSUFFICIENT: gettext_lazy("waits for approval, with too little evidence for some gates"),
+    FAILED: gettext_lazy("goes back: a gate failed"),
+}
+_STAGES = {
+    "collect": gettext_lazy("collecting confirmed cases"),
+    "hold_out": gettext_lazy("holding cases out"),
+    "compare": gettext_lazy("trying the algorithms"),
+    "train": gettext_lazy("training the engine"),
+    "register": gettext_lazy("registering the candidate"),
+    "judge": gettext_lazy("judging by the gates"),
+    "track": gettext_lazy("noting it in MLflow"),
 }
 
 
@@ -67,3 +82,27 @@ def name_in(user_id: UUID | None, people: Mapping[UUID, User]) -> str:
 def verdict_words(verdict: str) -> str:
     """What a gate said."""
     return str(_VERDICTS.get(verdict, verdict))
+
+
+@register.filter
+def outcome_words(verdict: str) -> str:
+    """What becomes of a model of which the gates say so in all."""
+    return str(_OUTCOMES.get(verdict, verdict))
+
+
+@register.filter
+def stage_words(stage: str) -> str:
+    """A stage of an experiment."""
+    return str(_STAGES.get(stage, stage))
+
+
+@register.filter
+def candidate_words(name: str) -> str:
+    """An algorithm."""
+    return label_of(name)
+
+
+@register.filter
+def megabytes(value: int | None) -> str:
+    """Bytes in MB."""
+    return "–" if not value else f"{value / 1e6:.0f}"

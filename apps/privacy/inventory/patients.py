@@ -130,11 +130,14 @@ TABLES: list[Table] = [
         "n_patients expires_at withdrawn_at",
     ),
     table(
-        "lifecycle.TrainingRun",
+        "lifecycle.Experiment",
         TRAINING,
         pseudonymous="requested_by_id",
-        none="id created_at state progress step error started_at finished_at reason dataset model",
+        none="id created_at state progress step error started_at finished_at reason trigger takes_confirmed release "
+        "candidates seed trials folds cancel_asked_at model gates comparison record",
     ),
+    table("lifecycle.Experiment_datasets", TRAINING, none="id experiment datasetversion"),
+    table("lifecycle.Experiment_evaluation", TRAINING, none="id experiment datasetversion"),
     table(
         "core.AnsweredRequest",
         REPETITION,
