@@ -19,7 +19,7 @@ from apps.datasets.files import SOURCES, lock_files, write_version
 from apps.datasets.models import DatasetVersion, DataSource, Ingestion, ReportEntry
 from apps.datasets.reports import keep_report
 from apps.datasets.rows import write_rows
-from apps.datasets.selectors import get_source, last_accepted
+from apps.datasets.selectors import last_accepted
 from apps.knowledge.selectors import current_release
 from ml.data.connectors import Blob, open_source
 from ml.data.snapshot import blob_of, keep_blob
@@ -125,8 +125,7 @@ def _ingest(ingestion: Ingestion) -> None:
     # Bring pandas and pandera, so only where and when data are read.
     from ml.data.ingest import ingest
     from ml.data.report import Policy
-    from ml.knowledge import read_knowledge
-    from ml.text import Extractor
+    from ml.text.extractor import Extractor, read_terms
 
     source, say = ingestion.source, _Progress(ingestion)
     release = current_release()
@@ -143,7 +142,7 @@ def _ingest(ingestion: Ingestion) -> None:
         shape,
         snapshot=settings.RAW_STORE,
         form=source.format,
-        terms=read_knowledge(Path(release.folder)).terms,
+        terms=read_terms(Path(release.folder)),
         extractor=Extractor.load(Path(release.folder)) if shape is not None and shape.notes else None,
         last=last.statistics if last else None,
         policy=Policy(error_budget=source.error_budget),
@@ -189,37 +188,3 @@ def _ingest(ingestion: Ingestion) -> None:
                 "repeated": ingestion.is_repeated,
             },
         )
-
-
-@transaction.atomic
-def decide_version(*, actor: Actor, version_id: UUID, accept: bool, reason: str) -> DatasetVersion:
-    """Accept or reject a quarantined version, for a written reason. Raises Denied, InvalidInput, Conflict."""
-    actor.require(Capability.DATASET_WRITE)
-    version = (
-        DatasetVersion.objects.select_for_update(of=("self",))
-        .select_related("source")
-        .filter(pk=version_id)
-        .first()
-    )
-    if version is None:
-        raise Denied("dataset.decide", "dataset", (version_id,))
-    if version.state != DatasetVersion.State.QUARANTINED:
-        raise Conflict(_("It is not quarantined, or somebody has decided already."))
-    if len(reason.strip()) < 10:
-        detail = _("Say in a sentence why; it is kept for whoever asks later.")
-        raise InvalidInput([FieldError("reason", "too_short", detail)])
-    version.state = DatasetVersion.State.ACCEPTED if accept else DatasetVersion.State.REJECTED
-    version.decided_by_id, version.decided_at = actor.user_id, timezone.now()
-    version.decision_reason = reason.strip()[:500]
-    version.asks_for_training = bool(accept and version.source and version.source.retrains)
-    version.save(
-        update_fields=["state", "decided_by_id", "decided_at", "decision_reason", "asks_for_training"]
-    )
-    record_event(
-        actor=actor,
-        action="dataset.accept" if accept else "dataset.reject",
-        object_type="dataset",
-        object_ids=[version.pk],
-        details={"reason": version.decision_reason},
-    )
-    return version

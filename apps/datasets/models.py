@@ -147,10 +147,10 @@ class ReportEntry(models.Model):
 
     ingestion = models.ForeignKey(Ingestion, models.CASCADE, related_name="entries")
     kind = models.CharField(max_length=10, choices=Kind)
-    file = models.CharField(max_length=500, blank=True)
+    file = models.TextField(blank=True)
     row = models.PositiveIntegerField()
     why = models.TextField()
-    field = models.CharField(max_length=200, blank=True)
+    field = models.TextField(blank=True)
     before = models.TextField(blank=True)
     after = models.TextField(null=True)  # noqa: DJ001 - null says "not given", "" would say an empty text
 
@@ -167,13 +167,14 @@ class DatasetCase(models.Model):
 
     dataset = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="cases")
     patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="+")
-    case_id = models.CharField(max_length=300)
-    sex = models.CharField(max_length=20, blank=True)
+    # Of any length, for they are the sources' own.
+    case_id = models.TextField()
+    sex = models.TextField(blank=True)
     age_years = models.FloatField(null=True)
-    diagnoses = ArrayField(models.CharField(max_length=300), default=list)
-    present = ArrayField(models.CharField(max_length=300), default=list)
-    absent = ArrayField(models.CharField(max_length=300), default=list)
-    group = models.CharField(max_length=300, blank=True)
+    diagnoses = ArrayField(models.TextField(), default=list)
+    present = ArrayField(models.TextField(), default=list)
+    absent = ArrayField(models.TextField(), default=list)
+    group = models.TextField(blank=True)
 
     class Meta:
         indexes = [
@@ -213,7 +214,7 @@ class MappingProposal(models.Model):
 
     draft = models.ForeignKey(MappingDraft, models.CASCADE, related_name="proposals")
     kind = models.CharField(max_length=10, choices=Kind)
-    code = models.CharField(max_length=300)
+    code = models.TextField()
     n_records = models.PositiveIntegerField()
     # Empty: nothing was found, or somebody said that there is nothing.
     target_id = models.CharField(max_length=30, blank=True)

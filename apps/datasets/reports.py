@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from itertools import islice
+from typing import Any
 
 from apps.datasets.models import Ingestion, ReportEntry
 from ml.data.report import Entry, IngestionReport
@@ -15,7 +16,7 @@ _KINDS = tuple(ReportEntry.Kind.values)
 def keep_report(ingestion: Ingestion, report: IngestionReport) -> None:
     """Write the figures into the ingestion, which is not saved, and the lines into their table, anew."""
     entries = {kind: getattr(report, kind) for kind in _KINDS}
-    ingestion.summary = {
+    ingestion.summary = storable({
         "files": dict(report.files),
         "n_rows": report.n_rows,
         "n_used": report.n_used,
@@ -24,18 +25,27 @@ def keep_report(ingestion: Ingestion, report: IngestionReport) -> None:
         "statistics": dict(report.statistics),
         "quarantine": list(report.quarantine),
         "counts": {kind: len(lines) for kind, lines in entries.items()},
-    }
+    })
     ingestion.entries.all().delete()
     ReportEntry.objects.bulk_create(
         (
             ReportEntry(
-                ingestion=ingestion, kind=kind, **(asdict(line) | {"file": line.file[-500:], "field": line.field[:200]})
+                ingestion=ingestion, kind=kind, **{name: storable(value) for name, value in asdict(line).items()}
             )
             for kind, lines in entries.items()
             for line in islice(lines, MOST_ENTRIES)
         ),
         batch_size=_BATCH,
     )
+
+
+def storable(value: Any) -> Any:
+    """A text without what PostgreSQL takes in none: NUL, and halves of characters; U+FFFD stands in their place."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {storable(name): storable(inner) for name, inner in value.items()}
+    return [storable(inner) for inner in value] if isinstance(value, list) else value
 
 
 def report_of(ingestion: Ingestion) -> IngestionReport:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from apps.accounts.selectors import in_each_organisation
 from apps.datasets.models import DatasetCase, DatasetVersion
+from apps.datasets.reports import storable
 from ml.data.flat import flat_row
 from ml.serving.phenopacket import PacketCase
 
@@ -31,10 +32,11 @@ def write_rows_of_patients(
 
 def _row(version: DatasetVersion, case: PacketCase, **more: Any) -> DatasetCase:
     flat = flat_row(case)
+    flat = storable(flat)
     return DatasetCase(
         dataset=version,
-        case_id=case.id,
-        sex=case.sex or "",
+        case_id=flat["id"],
+        sex=flat["sex"] or "",
         age_years=flat["age_years"],
         diagnoses=flat["diagnoses"],
         present=flat["present"],

@@ -7,6 +7,7 @@ options: {records: items, paging: {kind: next-link, at: next}}
 shape: clinic.yaml
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -88,6 +89,25 @@ def read_source_file(path: Path, shape: Path | None = None) -> Described:
         form,
         shape,
     )
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """An object in YAML or JSON, as JSON has it: dates as texts. Raises SourceError, which repeats nothing of the text."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise SourceError("aliases (*name) are not read; write it out")
+        value = yaml.safe_load(text)
+        # through JSON, which knows no NaN, no NUL in PostgreSQL, and no keys that are not texts
+        written = json.dumps(value, allow_nan=False, default=str)
+    except SourceError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SourceError(f"no YAML that can be read{f': line {mark.line + 1}' if mark else ''}") from None
+    if not isinstance(value, dict) or "\\u0000" in written:
+        raise SourceError("an object was expected, such as {records: items}")
+    found: dict[str, Any] = json.loads(written)
+    return found
 
 
 def place_of_secret(content: dict[str, Any]) -> str | None:

@@ -15,12 +15,13 @@ from apps.audit.models import AuditEvent
 from apps.core.jobs import JobState
 from apps.core.problems import Conflict, Denied, InvalidInput
 from apps.datasets.files import parquet_of
-from apps.datasets.ingestion import cancel_ingestion, decide_version, request_ingestion, run_ingestion
+from apps.datasets.ingestion import cancel_ingestion, request_ingestion, run_ingestion
 from apps.datasets.models import DatasetCase, DatasetVersion, DataSource, Ingestion
 from apps.datasets.reports import report_of
 from apps.datasets.selectors import datasets_asking_for_training, trainable_datasets
 from apps.datasets.sources import add_source, change_source
 from apps.datasets.tasks import resume_pending, schedule_ingestions
+from apps.datasets.versions import decide_version
 from tests.conftest import MARFAN
 from tests.datasets.conftest import CASES, table, values
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow.parquet
 import pytest
 import redis
 from django.conf import settings
@@ -107,8 +108,15 @@ class Stores:
             for path in folder.rglob("*") if folder.is_dir() else ():
                 if path.is_file():
                     content = path.read_bytes()
-                    texts.append(gzip.decompress(content) if path.suffix == ".gz" else content)
+                    texts.append(_plain(path, content))
         return b"\n".join(texts).decode("latin-1")
+
+
+def _plain(path: Path, content: bytes) -> bytes:
+    """What a file says, unpacked."""
+    if path.suffix == ".parquet":
+        return repr(pyarrow.parquet.read_table(path).to_pylist()).encode()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def hits(stores: Stores, canaries: dict[str, str]) -> dict[str, int]:
@@ -208,7 +216,7 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
         {table: text.count("\n") for table, text in scene.stores.dump().items()},
     )
     assert {"cases_patient", "cases_patientkey", "cases_case", "cases_finding", "predictions_prediction",
-            "predictions_feedback", "files"} <= before.keys()  # fmt: skip
+            "predictions_feedback", "datasets_datasetcase", "files"} <= before.keys()  # fmt: skip
     assert preview["core_answeredrequest"] == 1
 
     erasure = scene.erase()
@@ -221,9 +229,10 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert (erasure.state, erasure.progress) == (JobState.SUCCEEDED, 100)
     assert scene.hits() == {}
     assert erasure.rows == gone == preview
-    assert len(erasure.files) == 1
+    assert sorted(name.partition(".")[2] for name in erasure.files) == ["jsonl.gz", "parquet"]
     dataset = DatasetVersion.objects.get()
-    assert not Path(dataset.path).exists()
+    assert not list(Path(dataset.path).parent.iterdir())
+    assert dataset.cases.get().patient_id == scene.neighbour.patient_id
     assert dataset.withdrawn_at
     assert erasure.model_numbers == sorted(models_due_for_retraining()) == [ModelVersion.objects.get().number]
     # The neighbour, who shares organisation, clinician and findings, has lost nothing.
@@ -234,19 +243,19 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert event.patient_ids == [scene.case.patient_id]
     print(
         f"{sum(before.values())} canaries in {len(before)} places before, 0 after, in {len(rows_after)} tables, Valkey "
-        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, 1 file, 1 model to retrain"
+        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, 2 files, 1 model to retrain"
     )
 
 
 def test_a_restored_backup_is_erased_again(scene: Scene, tmp_path: Path) -> None:
     backup = scene.stores.dump()
-    (file,) = (tmp_path / "datasets").iterdir()
-    content = file.read_bytes()
+    contents = {file: file.read_bytes() for file in (tmp_path / "datasets").iterdir()}
     scene.erase()
     assert scene.hits() == {}
 
     scene.stores.restore(backup)
-    file.write_bytes(content)
+    for file, content in contents.items():
+        file.write_bytes(content)
     back = scene.hits()
     assert "cases_patientkey" in back
     assert "files" in back
@@ -296,7 +305,7 @@ def test_a_crash_after_any_step_is_never_done_and_resumes(
     resume_erasures()
     erasure.refresh_from_db()
     assert erasure.state == JobState.SUCCEEDED
-    assert (erasure.rows, len(erasure.files)) == (preview, 1)
+    assert (erasure.rows, len(erasure.files)) == (preview, 2)
     assert scene.hits() == {}
     assert AuditEvent.objects.filter(action="patient.erase").count() == 1
     print(f"{len(STEPS)} crashes ({error.__name__}): never done, and done at the resumption")
