@@ -182,8 +182,8 @@ RAW_STORE = env.text(
 )
 DATA_ROOTS = env.words(
     "DATA_ROOTS",
-    "folders of this machine, and beginnings of buckets' URLs that its own role opens, which sources may read, separated "
-    "by commas; without any, uploads and what opens by a source's own credentials",
+    "folders of this machine, and beginnings of buckets' URLs that its own role opens, which sources may read, "
+    "separated by commas; without any, uploads and what opens by a source's own credentials",
 )
 AUDIT_ANCHOR = env.text(
     "AUDIT_ANCHOR",
@@ -331,8 +331,12 @@ SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 # --- REST ------------------------------------------------------------------------------------------------------
 
 MAX_BODY_BYTES = 1024 * 1024
-MAX_UPLOAD_BYTES = 1024 * 1024 * env.integer(
-    "UPLOAD_MEGABYTES", "MiB of a file with cases that a data scientist may upload", 200, 1, 4096
+MAX_UPLOAD_BYTES = (
+    1024
+    * 1024
+    * env.integer(
+        "UPLOAD_MEGABYTES", "MiB of a file with cases that a data scientist may upload", 200, 1, 4096
+    )
 )
 IDEMPOTENCY_HOURS = env.integer(
     "IDEMPOTENCY_HOURS", "hours that an answer is kept for a request that is sent again", 24, 1, 168

@@ -66,7 +66,7 @@ def _of_connection(source: DataSource) -> Iterator[FieldError]:
         yield FieldError(where.split(".")[0].split("[")[0], "secret", detail % {"where": where})
         return
     if not all(isinstance(text, str) for pair in source.credentials.items() for text in pair):
-        detail = _("An object of names and texts was expected, such as {\"token\": \"...\"}.")
+        detail = _('An object of names and texts was expected, such as {"token": "..."}.')
         yield FieldError("credentials", "invalid", detail)
         return
     if takes_uploads_only(source):
@@ -91,7 +91,9 @@ def _of_shape(source: DataSource) -> Iterator[FieldError]:
             return
     if not source.shape.strip():
         if source.format == DataSource.Format.FHIR:
-            yield FieldError("shape", "required", _("FHIR resources need a shape, which says what codes mean."))
+            yield FieldError(
+                "shape", "required", _("FHIR resources need a shape, which says what codes mean.")
+            )
         elif source.finding_mappings.strip() or source.diagnosis_mappings.strip():
             yield FieldError("shape", "required", _("A mapping set is of use with a shape alone."))
         return
@@ -122,4 +124,3 @@ def _located(text: str) -> FieldError:
         return FieldError("location", "invalid", text)
     detail = text if found.group(2) else text[found.end() :]
     return FieldError(found.group(1), "invalid", detail)
-

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -21,7 +22,11 @@ class ObjectField(forms.CharField):
         super().__init__(required=False, max_length=MOST_TEXT, strip=False, **options)
 
     def prepare_value(self, value: Any) -> Any:
-        return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, dict) and value else value or ""
+        return (
+            json.dumps(value, ensure_ascii=False, indent=1)
+            if isinstance(value, dict) and value
+            else value or ""
+        )
 
     def clean(self, value: Any) -> dict[str, Any]:
         text = super().clean(value)
@@ -65,8 +70,8 @@ class SourceForm(StyledForm):
         strip=False,
         widget=forms.Textarea({"rows": 10, "spellcheck": "false"}),
         help_text=_(
-            "YAML that says which field holds what. Empty for phenopackets and canonical records; the mapping assistant "
-            "writes it from a sample."
+            "YAML that says which field holds what. Empty for phenopackets and canonical records; the mapping "
+            "assistant writes it from a sample."
         ),
     )
     finding_mappings = forms.CharField(
@@ -104,8 +109,10 @@ class SourceForm(StyledForm):
     def without_secrets(self) -> "SourceForm":
         """The same form, as it may be shown again: what was typed as credentials is not sent back."""
         if "credentials" in self.data:
-            self.data = self.data.copy()
-            self.data["credentials"] = ""
+            kept = QueryDict(mutable=True)
+            kept.update(self.data)
+            kept["credentials"] = ""
+            self.data = kept
         return self
 
     def credentials_given(self) -> dict[str, str] | None:
@@ -131,7 +138,10 @@ class DecisionForm(StyledForm):
 
     verdict = forms.ChoiceField(
         label=_("Decision"),
-        choices=[("accept", _("Accept: it may be trained on")), ("reject", _("Reject: it is never trained on"))],
+        choices=[
+            ("accept", _("Accept: it may be trained on")),
+            ("reject", _("Reject: it is never trained on")),
+        ],
     )
     reason = forms.CharField(
         label=_("Reason"), max_length=500, min_length=10, widget=forms.Textarea({"rows": 3})
@@ -163,5 +173,7 @@ class MeaningForm(StyledForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not cleaned.get("target") and "none" not in self.data:
-            self.add_error("target", _now("Choose what it means from the list, or say that there is nothing."))
+            self.add_error(
+                "target", _now("Choose what it means from the list, or say that there is nothing.")
+            )
         return cleaned

@@ -1,6 +1,7 @@
 """One reading of a source: asked for, done by a worker, and what becomes of it."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from apps.core.jobs import UNFINISHED, JobState, only_worker
 from apps.core.problems import Conflict, Denied, FieldError, InvalidInput
 from apps.datasets.checking import connection_of, shape_of, takes_uploads_only
 from apps.datasets.files import SOURCES, lock_files, write_version
-from apps.datasets.models import DatasetVersion, DataSource, Ingestion, ReportEntry
+from apps.datasets.models import DatasetVersion, DataSource, Ingestion
 from apps.datasets.reports import keep_report
 from apps.datasets.rows import write_rows
 from apps.datasets.selectors import last_accepted
@@ -24,6 +25,7 @@ from apps.knowledge.selectors import current_release
 from ml.data.connectors import Blob, open_source
 from ml.data.snapshot import blob_of, keep_blob
 from ml.errors import EngineError
+from ml.serving.phenopacket import LineError
 
 logger = logging.getLogger(__name__)
 
@@ -33,10 +35,8 @@ class Cancelled(Exception):
 
 
 @transaction.atomic
-def request_ingestion(
-    *, actor: Actor, source_id: UUID, upload: tuple[str, bytes] | None = None
-) -> Ingestion:
-    """Write an ingestion down for the workers; `upload` is the name and content of a file to read in place of the source.
+def request_ingestion(*, actor: Actor, source_id: UUID, upload: tuple[str, bytes] | None = None) -> Ingestion:
+    """Write an ingestion down for the workers; `upload`: name and content of a file to read in place of the source.
 
     Raises Denied, InvalidInput, and Conflict while the source is disabled or being read.
     """
@@ -48,12 +48,17 @@ def request_ingestion(
     if not source.is_enabled:
         raise Conflict(_("This source is disabled; enable it first."))
     if upload is None and takes_uploads_only(source):
-        raise InvalidInput([FieldError("upload", "required", _("This source has no location: choose a file."))])
+        raise InvalidInput(
+            [FieldError("upload", "required", _("This source has no location: choose a file."))]
+        )
     if upload is not None and not upload[1]:
         raise InvalidInput([FieldError("upload", "empty", _("The file is empty."))])
     ingestion = Ingestion(source=source, requested_by_id=actor.user_id)
     if upload is not None:
-        ingestion.upload_name, ingestion.upload_hash = upload[0][-255:], keep_blob(upload[1], settings.RAW_STORE)
+        ingestion.upload_name, ingestion.upload_hash = (
+            upload[0][-255:],
+            keep_blob(upload[1], settings.RAW_STORE),
+        )
     try:
         with transaction.atomic():
             ingestion.save(force_insert=True)
@@ -71,7 +76,7 @@ def request_ingestion(
 
 @transaction.atomic
 def cancel_ingestion(*, actor: Actor, ingestion_id: UUID) -> Ingestion:
-    """Stop one that waits at once, and one that runs at its next step. Raises Denied, and Conflict when it has ended."""
+    """Stop one that waits at once, one that runs at its next step. Raises Denied, and Conflict when it has ended."""
     actor.require(Capability.DATASET_WRITE)
     ingestion = Ingestion.objects.select_for_update().filter(pk=ingestion_id).first()
     if ingestion is None:
@@ -87,7 +92,7 @@ def cancel_ingestion(*, actor: Actor, ingestion_id: UUID) -> Ingestion:
 
 
 def run_ingestion(*, ingestion_id: UUID) -> None:
-    """Read, validate, and make a version. Idempotent: what has ended is left alone, what was interrupted begins anew."""
+    """Read, validate, make a version. Idempotent: what has ended is left alone, what was interrupted begins anew."""
     with only_worker(ingestion_id) as may_work:
         ingestion = Ingestion.objects.select_related("source").filter(pk=ingestion_id).first()
         if not may_work or ingestion is None or ingestion.state not in UNFINISHED:
@@ -133,6 +138,7 @@ def _ingest(ingestion: Ingestion) -> None:
         raise Conflict("No knowledge is loaded; run `manage.py load_knowledge` first.")
     say("preparing")
     shape, last = shape_of(source), last_accepted(source=source)
+    blobs: Iterator[Blob | LineError]
     if ingestion.upload_hash:
         blobs = iter([Blob(ingestion.upload_name, blob_of(settings.RAW_STORE, ingestion.upload_hash))])
     else:

@@ -226,4 +226,6 @@ class MappingProposal(models.Model):
     is_confirmed = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["draft", "kind", "code"], name="mapping_proposal_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["draft", "kind", "code"], name="mapping_proposal_once")
+        ]

@@ -16,21 +16,25 @@ _KINDS = tuple(ReportEntry.Kind.values)
 def keep_report(ingestion: Ingestion, report: IngestionReport) -> None:
     """Write the figures into the ingestion, which is not saved, and the lines into their table, anew."""
     entries = {kind: getattr(report, kind) for kind in _KINDS}
-    ingestion.summary = storable({
-        "files": dict(report.files),
-        "n_rows": report.n_rows,
-        "n_used": report.n_used,
-        "codes": dict(report.codes),
-        "n_unlisted": len(report.unlisted),
-        "statistics": dict(report.statistics),
-        "quarantine": list(report.quarantine),
-        "counts": {kind: len(lines) for kind, lines in entries.items()},
-    })
+    ingestion.summary = storable(
+        {
+            "files": dict(report.files),
+            "n_rows": report.n_rows,
+            "n_used": report.n_used,
+            "codes": dict(report.codes),
+            "n_unlisted": len(report.unlisted),
+            "statistics": dict(report.statistics),
+            "quarantine": list(report.quarantine),
+            "counts": {kind: len(lines) for kind, lines in entries.items()},
+        }
+    )
     ingestion.entries.all().delete()
     ReportEntry.objects.bulk_create(
         (
             ReportEntry(
-                ingestion=ingestion, kind=kind, **{name: storable(value) for name, value in asdict(line).items()}
+                ingestion=ingestion,
+                kind=kind,
+                **{name: storable(value) for name, value in asdict(line).items()},
             )
             for kind, lines in entries.items()
             for line in islice(lines, MOST_ENTRIES)

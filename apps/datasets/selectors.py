@@ -75,7 +75,9 @@ def get_version(*, actor: Actor, version_id: UUID) -> DatasetVersion:
     return version
 
 
-def cases_of(*, version: DatasetVersion, sex: str = "", diagnosis: str = "", finding: str = "") -> QuerySet[DatasetCase]:
+def cases_of(
+    *, version: DatasetVersion, sex: str = "", diagnosis: str = "", finding: str = ""
+) -> QuerySet[DatasetCase]:
     """The rows of a version that have a sex, a diagnosis, a present finding; of its own patients those in scope."""
     rows = DatasetCase.objects.filter(dataset=version)
     if sex:

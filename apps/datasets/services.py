@@ -32,7 +32,9 @@ def snapshot_confirmed_cases(*, actor: Actor) -> DatasetVersion:
     The file holds findings, age, sex and label under the case's opaque id; no pseudonym, no organisation.
     """
     lock_files()
-    found = in_each_organisation(lambda organisation_id: [(organisation_id, case) for case in confirmed_cases()])
+    found = in_each_organisation(
+        lambda organisation_id: [(organisation_id, case) for case in confirmed_cases()]
+    )
     owned = sorted(chain.from_iterable(found), key=lambda pair: pair[1].pk)
     cases = [case for _organisation_id, case in owned]
     local = _local_findings(cases)

@@ -69,12 +69,16 @@ def rotate_source_keys() -> int:
     """Wrap the keys of all credentials by the current master key; the number of those that were not yet."""
     current = key_provider().current()
     done = 0
-    for source_id in DataSource.objects.exclude(wrapped_key=b"").exclude(master_key=current).values_list("pk", flat=True):
+    for source_id in (
+        DataSource.objects.exclude(wrapped_key=b"").exclude(master_key=current).values_list("pk", flat=True)
+    ):
         with transaction.atomic():
             source = DataSource.objects.select_for_update().get(pk=source_id)
             source.wrap(source.data_key())
             source.save(update_fields=["master_key", "wrapped_key"])
-            record_event(actor=SYSTEM, action="source.rotate_key", object_type="source", object_ids=[source_id])
+            record_event(
+                actor=SYSTEM, action="source.rotate_key", object_type="source", object_ids=[source_id]
+            )
         done += 1
     return done
 

@@ -33,7 +33,9 @@ urlpatterns = [
     path("mappings/<uuid:draft_id>/", mapping_views.Draft.as_view(), name="draft"),
     path("mappings/<uuid:draft_id>/codes/", mapping_views.Codes.as_view(), name="codes"),
     path("mappings/<uuid:draft_id>/codes/<int:code_id>/", mapping_views.Code.as_view(), name="code"),
-    path("mappings/<uuid:draft_id>/confirm-exact/", mapping_views.ConfirmExact.as_view(), name="confirm-exact"),
+    path(
+        "mappings/<uuid:draft_id>/confirm-exact/", mapping_views.ConfirmExact.as_view(), name="confirm-exact"
+    ),
     path("mappings/<uuid:draft_id>/save/", mapping_views.Save.as_view(), name="save-mapping"),
     path(
         "mappings/<uuid:draft_id>/shape.yaml",

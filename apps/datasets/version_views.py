@@ -131,7 +131,9 @@ def version_page(
     form = CaseFilterForm(request.GET)
     wanted = {name: text.strip() for name, text in form.cleaned_data.items()} if form.is_valid() else {}
     is_own = version.source_id is None
-    rows = cases_of(version=version, **wanted) if is_own else read_cases(actor=actor, version=version, **wanted)
+    rows = (
+        cases_of(version=version, **wanted) if is_own else read_cases(actor=actor, version=version, **wanted)
+    )
     context: dict[str, Any] = {
         "version": version,
         "made_by": ingestion_that_made(version=version),

@@ -50,7 +50,8 @@ def ingest(
     Each blob is kept under `snapshot` (a folder that fsspec knows) before it is read. Without a `shape`, records are
     phenopackets or canonical ones; `form` "fhir" makes records of resources first. `terms` are those of HPO by which
     ids are judged; `extractor` reads the notes of the shape; `last` is the statistics of the source's last accepted
-    version; `say` is told each step, and may raise to stop. Raises SourceError when the source fails, and then nothing is made of what it gave.
+    version; `say` is told each step, and may raise to stop. Raises SourceError when the source fails, and then nothing
+    is made of what it gave.
     """
     reading, kept = ReadingReport(), dict[str, str]()
     documents = _watched(read_blobs(_kept(blobs, snapshot, kept)), say)
@@ -67,7 +68,9 @@ def ingest(
     return Ingested(tuple(cases), report)
 
 
-def _watched(documents: Iterable[Document | LineError], say: Callable[[str], None]) -> Iterator[Document | LineError]:
+def _watched(
+    documents: Iterable[Document | LineError], say: Callable[[str], None]
+) -> Iterator[Document | LineError]:
     say("reading")
     for number, document in enumerate(documents, start=1):
         if number % _ROWS_A_STEP == 0:

@@ -136,7 +136,11 @@ def parse_shape(text: str, tables: Mapping[str, str], fields: Mapping[str, Any] 
             given = {key: f"{key}.sssom.tsv" for key, table in tables.items() if table}
             for key, file in given.items():
                 (folder / file).write_text(tables[key], encoding="utf-8")
-            others = {key: value for key, value in named.items() if key not in given} if isinstance(named, dict) else {}
+            others = (
+                {key: value for key, value in named.items() if key not in given}
+                if isinstance(named, dict)
+                else {}
+            )
             content = {**(fields or {}), **content, "mappings": {**others, **given}}
         return _Reader(path).shape(content)
 

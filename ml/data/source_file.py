@@ -92,7 +92,7 @@ def read_source_file(path: Path, shape: Path | None = None) -> Described:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """An object in YAML or JSON, as JSON has it: dates as texts. Raises SourceError, which repeats nothing of the text."""
+    """An object in YAML or JSON, as JSON has it: dates as texts. Raises SourceError, which repeats nothing of it."""
     try:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
             raise SourceError("aliases (*name) are not read; write it out")

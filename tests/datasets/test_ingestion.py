@@ -1,4 +1,4 @@
-"""From a source to a dataset version: validated, recorded, the same again for the same content, and quarantined when bad."""
+"""From a source to a dataset version: validated, recorded, the same for the same content, quarantined when bad."""
 
 import gzip
 import json
@@ -35,13 +35,20 @@ def test_an_upload_becomes_a_version_as_lines_parquet_and_rows(
     version = ingestion.version
     assert (ingestion.state, ingestion.error, ingestion.progress) == (JobState.SUCCEEDED, "", 100)
     assert version is not None
-    assert (version.state, version.n_cases, version.source, version.parent) == ("accepted", CASES, source, None)
+    assert (version.state, version.n_cases, version.source, version.parent) == (
+        "accepted",
+        CASES,
+        source,
+        None,
+    )
     assert version.made_by_id == scientist.pk
     assert list(trainable_datasets()) == [version]
     records = [json.loads(line) for line in gzip.decompress(Path(version.path).read_bytes()).splitlines()]
     rows = pyarrow.parquet.read_table(parquet_of(Path(version.path))).to_pylist()
     stored = list(DatasetCase.objects.order_by("pk"))
-    assert [record["id"] for record in records] == [row["id"] for row in rows] == [row.case_id for row in stored]
+    assert (
+        [record["id"] for record in records] == [row["id"] for row in rows] == [row.case_id for row in stored]
+    )
     assert [json.loads(row["record"]) for row in rows] == records
     first = stored[0]
     assert (first.sex, first.age_years, first.diagnoses) == ("female", 11.0, [MARFAN])
@@ -74,11 +81,13 @@ def test_over_the_error_budget_nobody_trains_until_somebody_accepts_with_a_reaso
     assert "the budget is 5.0%" in ingestion.summary["quarantine"][0]
     assert not trainable_datasets().exists()
     report = report_of(ingestion)
-    assert [(entry.file, entry.row) for entry in report.rejected][0] == ("visits.csv", CASES + 2)
+    assert (report.rejected[0].file, report.rejected[0].row) == ("visits.csv", CASES + 2)
     assert "QUARANTINED" in report.as_markdown()
     with pytest.raises(InvalidInput, match="Say in a sentence why"):
         decide_version(actor=actor, version_id=version.pk, accept=True, reason="ok")
-    decide_version(actor=actor, version_id=version.pk, accept=True, reason="the broken rows are test patients")
+    decide_version(
+        actor=actor, version_id=version.pk, accept=True, reason="the broken rows are test patients"
+    )
     assert list(trainable_datasets()) == list(datasets_asking_for_training()) == [version]
     assert AuditEvent.objects.get(action="dataset.accept").details == {
         "reason": "the broken rows are test patients"

@@ -9,5 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [("datasets", "0003_data_in"), ("cases", "0008_row_security")]
 
     operations = [
-        rows_of_parent("datasets_datasetcase", parent="cases_patient", column="patient_id", of_all_without=True),
+        rows_of_parent(
+            "datasets_datasetcase", parent="cases_patient", column="patient_id", of_all_without=True
+        ),
     ]

@@ -28,3 +28,35 @@ def sex_word(sex: str) -> str:
     """The sex of a case in the reader's language."""
     words = {"female": _("female"), "male": _("male"), "other": _("other")}
     return words.get(sex, "–")
+
+
+@register.filter
+def role_words(role: str) -> str:
+    """What a column of a sample is."""
+    words = {
+        "id": _("the number of the case"),
+        "diagnosis": _("the diagnosis"),
+        "age": _("the age"),
+        "sex": _("the sex"),
+        "states": _("findings, each with its state"),
+        "codes": _("findings that are present"),
+        "column": _("one finding, and its state"),
+        "note": _("free text, to be read for findings"),
+        "ignore": _("nothing that is read"),
+    }
+    return words[role]
+
+
+@register.filter
+def value_word(value: str) -> str:
+    """A state or a sex."""
+    words = {
+        "present": _("present"),
+        "absent": _("absent"),
+        "uncertain": _("uncertain"),
+        "female": _("female"),
+        "male": _("male"),
+        "other": _("other"),
+        "unknown": _("unknown"),
+    }
+    return words.get(value, value)

@@ -94,7 +94,9 @@ OTHER_CASES = Activity(
     purpose=_("learn from cases that others have collected, and show what became of each of their rows"),
     basis=_("what the source’s controller has agreed: art. 6(1)(a) and 9(2)(a), or 9(2)(j) with art. 89(1)"),
     subjects=_("patients of others, as pseudonymous as the source hands them over"),
-    data=_("age, sex, findings and diagnosis under the source’s ids; values that could not be read; notes in raw files"),
+    data=_(
+        "age, sex, findings and diagnosis under the source’s ids; values that cannot be read; notes in raw files"
+    ),
     recipients=_("data scientists, auditors and administrators of the installation"),
     retention=_("kept, so that each model can be explained by the data that it learnt from"),
     transfers=_("none, unless a store or a source that the settings name stands abroad"),

@@ -12,7 +12,7 @@ _PATTERN = "*?["
 
 
 def check_path(path: str, roots: Sequence[str] | None) -> None:
-    """Raise SourceError unless the path, or what stands before a pattern in it, lies below a root; links are followed."""
+    """Raise SourceError unless the path, or what stands before a pattern in it, lies below a root, links followed."""
     if roots is None:
         return
     fixed = path
@@ -27,8 +27,8 @@ def check_path(path: str, roots: Sequence[str] | None) -> None:
         if "://" not in root
     ):
         raise SourceError(
-            "location: lies in no folder that may be read here; one below DATA_ROOTS was expected (whoever runs the server "
-            "sets it), or upload the file"
+            "location: lies in no folder that may be read here; one below DATA_ROOTS was expected (whoever runs the "
+            "server sets it), or upload the file"
         )
 
 
