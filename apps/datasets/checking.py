@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from apps.core.problems import FieldError, InvalidInput
 from apps.datasets.models import DataSource
 from ml.data.codes import MappingError
-from ml.data.connectors import Source, SourceError, check_source
+from ml.data.connectors import Source, SourceError, check_source, kinds
 from ml.data.fhir import FIELDS
 from ml.data.shape import Shape, parse_shape
 from ml.data.source_file import place_of_secret
@@ -68,6 +68,11 @@ def _of_connection(source: DataSource) -> Iterator[FieldError]:
     if not all(isinstance(text, str) for pair in source.credentials.items() for text in pair):
         detail = _('An object of names and texts was expected, such as {"token": "..."}.')
         yield FieldError("credentials", "invalid", detail)
+        return
+    if source.kind not in kinds():
+        yield FieldError(
+            "kind", "unknown", _("One of %(kinds)s was expected.") % {"kinds": ", ".join(kinds())}
+        )
         return
     if takes_uploads_only(source):
         return

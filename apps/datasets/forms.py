@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
@@ -36,6 +35,13 @@ class ObjectField(forms.CharField):
             raise forms.ValidationError(str(error)) from None
 
 
+class Unshown(forms.Textarea):
+    """What was typed is not sent back, as in fields of passwords."""
+
+    def format_value(self, value: Any) -> str:
+        return ""
+
+
 class SourceForm(StyledForm):
     """A source, but for what `apps.datasets.checking` judges. Credentials are written here and never shown."""
 
@@ -56,7 +62,7 @@ class SourceForm(StyledForm):
     )
     credentials = ObjectField(
         label=_("Credentials"),
-        widget=forms.Textarea({"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
+        widget=Unshown({"rows": 3, "autocomplete": "off", "spellcheck": "false"}),
         help_text=_(
             "YAML, such as token: …, or username: … and password: …. Stored as ciphertext and never shown again; left "
             "empty, the stored ones stay."
@@ -105,15 +111,6 @@ class SourceForm(StyledForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["kind"].choices = [(kind, kind) for kind in kinds()]  # type: ignore[attr-defined]
-
-    def without_secrets(self) -> "SourceForm":
-        """The same form, as it may be shown again: what was typed as credentials is not sent back."""
-        if "credentials" in self.data:
-            kept = QueryDict(mutable=True)
-            kept.update(self.data)
-            kept["credentials"] = ""
-            self.data = kept
-        return self
 
     def credentials_given(self) -> dict[str, str] | None:
         """New ones, {} to remove the stored ones, None to leave them."""

@@ -76,7 +76,7 @@ class AddSource(CapabilityRequired, View):
             else:
                 messages.success(request, _("The source was added. Now read it, or upload a file."))
                 return redirect("datasets:source", source.pk)
-        return render(request, "datasets/source_form.html", {"form": form.without_secrets()}, status=422)
+        return render(request, "datasets/source_form.html", {"form": form}, status=422)
 
 
 class ChangeSource(CapabilityRequired, View):
@@ -105,7 +105,7 @@ class ChangeSource(CapabilityRequired, View):
             else:
                 messages.success(request, _("The source was changed."))
                 return redirect("datasets:source", source_id)
-        context = {"form": form.without_secrets(), "source": source}
+        context = {"form": form, "source": source}
         return render(request, "datasets/source_form.html", context, status=422)
 
 

@@ -35,6 +35,8 @@ BUDGET = {
     "accounts:account": 5,
     "oauth:programs": 5,
     "oauth:clients": 7,
+    "datasets:sources": 8,
+    "datasets:versions": 5,
     "lifecycle:models": 12,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "privacy:retention": 10,
     "privacy:holds": 8,
@@ -46,6 +48,8 @@ BUDGET = {
 }
 ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
+    "datasets:sources": Role.DATA_SCIENTIST,
+    "datasets:versions": Role.DATA_SCIENTIST,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,
     "privacy:holds": Role.PRIVACY_OFFICER,
