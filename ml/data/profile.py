@@ -216,9 +216,13 @@ def _is_prose(column: Column) -> bool:
 def _separator(column: Column) -> str:
     """The sign that stands between codes that come again in other rows."""
     for sign in _SEPARATORS:
-        parts = [part.strip() for value in column.values for part in value.split(sign)]
-        with_sign = sum(sign in value for value in column.values)
-        if with_sign >= 0.2 * len(column.values) and len(set(parts)) <= 0.7 * len(parts):
+        parts: Counter[str] = Counter()
+        n_with = 0
+        for value, n in column.values.items():
+            for part in value.split(sign):
+                parts[part.strip()] += n
+            n_with += n * (sign in value)
+        if n_with >= 0.2 * column.n_filled and len(parts) <= 0.7 * parts.total():
             return sign
     return ""
 
