@@ -162,11 +162,11 @@ class DatasetCase(models.Model):
     """One case of a version, for looking at; training reads the file.
 
     `patient` is filled for this installation's own cases alone: their rows are hidden from other organisations, and go
-    when he is erased.
+    when he is erased, or with a case that is past its retention.
     """
 
     dataset = models.ForeignKey(DatasetVersion, models.CASCADE, related_name="cases")
-    patient = models.ForeignKey(Patient, models.PROTECT, null=True, related_name="+")
+    patient = models.ForeignKey(Patient, models.CASCADE, null=True, related_name="+")
     # Of any length, for they are the sources' own.
     case_id = models.TextField()
     sex = models.TextField(blank=True)

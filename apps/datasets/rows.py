@@ -30,6 +30,11 @@ def write_rows_of_patients(
     in_each_organisation(write)
 
 
+def delete_rows_of(*, case_id: UUID, patient_id: UUID) -> None:
+    """Delete the rows of one case of this installation, which is being deleted itself."""
+    DatasetCase.objects.filter(patient_id=patient_id, case_id=str(case_id)).delete()
+
+
 def _row(version: DatasetVersion, case: PacketCase, **more: Any) -> DatasetCase:
     flat = flat_row(case)
     flat = storable(flat)

@@ -373,7 +373,7 @@ class Migration(migrations.Migration):
                     "patient",
                     models.ForeignKey(
                         null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        on_delete=django.db.models.deletion.CASCADE,
                         related_name="+",
                         to="cases.patient",
                     ),

@@ -21,7 +21,7 @@ TABLES: list[Table] = [
         special="sex age_years diagnoses present absent",
         pseudonymous="id patient case_id group",
         none="dataset",
-        retention=_("of the installation’s own patients until they are erased; of others with the dataset"),
+        retention=_("of the installation’s own patients with the case; of others with the dataset"),
     ),
     table(
         "datasets.DataSource",
