@@ -179,6 +179,17 @@ MLFLOW_TRACKING_URI = env.text(
     "where experiments are noted: sqlite:///folder/mlflow.db, the URL of an MLflow server, or none",
     f"sqlite:///{BASE_DIR / 'var' / 'mlflow' / 'mlflow.db'}",
 )
+RAW_STORE = env.text(
+    "RAW_STORE",
+    "where raw files of sources and uploads are kept: file:///folder, or the URL of a folder in an object store that "
+    "fsspec knows",
+    (DATA_STORE / "raw").resolve().as_uri(),
+)
+DATA_ROOTS = env.words(
+    "DATA_ROOTS",
+    "folders of this machine, and beginnings of buckets' URLs that its own role opens, which sources may read, "
+    "separated by commas; without any, uploads and what opens by a source's own credentials",
+)
 AUDIT_ANCHOR = env.text(
     "AUDIT_ANCHOR",
     "where sealed blocks of the audit trail are anchored, apart from the database: file:///folder, the URL of a folder "
@@ -326,6 +337,13 @@ SILENCED_SYSTEM_CHECKS = ["axes.W002"]
 # --- REST ------------------------------------------------------------------------------------------------------
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_UPLOAD_BYTES = (
+    1024
+    * 1024
+    * env.integer(
+        "UPLOAD_MEGABYTES", "MiB of a file with cases that a data scientist may upload", 200, 1, 4096
+    )
+)
 IDEMPOTENCY_HOURS = env.integer(
     "IDEMPOTENCY_HOURS", "hours that an answer is kept for a request that is sent again", 24, 1, 168
 )
@@ -450,6 +468,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
     "train what the broker lost": {"task": "lifecycle.resume_pending", "schedule": 60.0},
+    "ingest what the broker lost": {"task": "datasets.resume_pending", "schedule": 60.0},
+    "ingest what is due": {"task": "datasets.schedule_ingestions", "schedule": 600.0},
     "purge what the broker lost": {"task": "privacy.resume_pending", "schedule": 60.0},
     "erase what the broker lost": {"task": "privacy.resume_erasures", "schedule": 60.0},
     "retrain when enough cases were confirmed": {

@@ -22,6 +22,7 @@ urlpatterns = [
     path("cases/", include("apps.cases.urls")),
     path("", include("apps.predictions.urls")),
     path("knowledge/", include("apps.knowledge.urls")),
+    path("data/", include("apps.datasets.urls")),
     path("models/", include("apps.lifecycle.urls")),
     path("audit/", include("apps.audit.urls")),
     path("retention/", include("apps.privacy.urls")),

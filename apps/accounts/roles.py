@@ -32,6 +32,8 @@ CAPABILITIES: dict[str, frozenset[C]] = {
         {
             C.ACCOUNT_SELF,
             C.KNOWLEDGE_READ,
+            C.DATASET_READ,
+            C.DATASET_WRITE,
             C.MODEL_READ,
             C.MODEL_TRAIN,
             C.MODEL_PROPOSE,
@@ -51,9 +53,9 @@ CAPABILITIES: dict[str, frozenset[C]] = {
             C.PRIVACY_RESEARCH,
         }
     ),
-    Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.MODEL_READ}),
+    Role.AUDITOR: frozenset({C.ACCOUNT_SELF, C.AUDIT_READ, C.DATASET_READ, C.MODEL_READ}),
     Role.ADMINISTRATOR: frozenset(
-        {C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.MODEL_READ, C.MODEL_APPROVE, C.PRIOR_WRITE}
+        {C.ACCOUNT_SELF, C.ADMIN_ACCESS, C.DATASET_READ, C.MODEL_READ, C.MODEL_APPROVE, C.PRIOR_WRITE}
     ),
     Role.INTEGRATOR: _CLINICAL,
 }
@@ -66,6 +68,9 @@ ADMIN_PERMISSIONS: tuple[tuple[str, str], ...] = (
     ("accounts", "view_organisation"),
     ("accounts", "view_apitoken"),
     ("accounts", "delete_apitoken"),
+    ("datasets", "view_datasource"),
+    ("datasets", "add_datasource"),
+    ("datasets", "change_datasource"),
     ("auth", "view_group"),
     ("auth", "add_group"),
     ("auth", "change_group"),

@@ -17,6 +17,8 @@ _CAPABILITIES = frozenset(Capability.values)
 _PAGES_ONLY = {
     Capability.ACCOUNT_SELF,
     Capability.ADMIN_ACCESS,
+    Capability.DATASET_READ,
+    Capability.DATASET_WRITE,
     Capability.MODEL_PROPOSE,
     Capability.MODEL_APPROVE,
 }

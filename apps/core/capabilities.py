@@ -11,6 +11,8 @@ class Capability(models.TextChoices):
     AUDIT_READ = "audit.read", _("Read the audit trail")
     CASE_READ = "case.read", _("Read the cases of one's care team")
     CASE_WRITE = "case.write", _("Enter and change cases")
+    DATASET_READ = "dataset.read", _("See sources of data, their reports and datasets")
+    DATASET_WRITE = "dataset.write", _("Configure sources, ingest data and decide on quarantined ones")
     EMERGENCY_OPEN = "emergency.open", _("Open one patient’s cases in an emergency")
     EMERGENCY_REVIEW = "emergency.review", _("Review emergency access")
     FEEDBACK_WRITE = "feedback.write", _("Record outcomes")

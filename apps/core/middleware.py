@@ -4,15 +4,17 @@ import logging
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
+from django.urls import Resolver404, resolve
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.access import capability_for
 from apps.core.answers import problem_answer
 from apps.core.identifiers import uuid7
 from apps.core.problems import LengthRequired, Problem, Unavailable
@@ -99,7 +101,10 @@ class SlashMiddleware(CommonMiddleware):
 
 
 class BodySizeMiddleware:
-    """Refuses bodies over `MAX_BODY_BYTES` with 413, and those of unknown length with 411; nothing reads them."""
+    """Refuses bodies over `MAX_BODY_BYTES` with 413, and those of unknown length with 411; nothing reads them.
+
+    Pages that say `takes_uploads` take up to `MAX_UPLOAD_BYTES`.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -114,7 +119,33 @@ class BodySizeMiddleware:
             return problem_answer(
                 request, LengthRequired(_("A body in chunks is not read; send Content-Length."))
             )
-        if length > settings.MAX_BODY_BYTES:
-            detail = _("It is over %(n)d bytes.") % {"n": settings.MAX_BODY_BYTES}
-            return problem_answer(request, RequestDataTooBig(detail))
+        most = settings.MAX_UPLOAD_BYTES if _takes_uploads(request.path_info) else settings.MAX_BODY_BYTES
+        if length > most:
+            return _too_big(request, most)
         return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Any, arguments: Any, named: Any
+    ) -> HttpResponse | None:
+        """Before anything reads the body: of a large one only from somebody who may do what the page is for."""
+        length = int(request.META.get("CONTENT_LENGTH") or 0)
+        if length <= settings.MAX_BODY_BYTES:
+            return None
+        actor = getattr(request, "actor", None)
+        if actor is None or not actor.can(capability_for(view.view_class, request.method or "POST")):
+            return _too_big(request, settings.MAX_BODY_BYTES)
+        return None
+
+
+def _takes_uploads(path: str) -> bool:
+    """Whether the page at an address takes files of data, as its view says with `takes_uploads`."""
+    try:
+        view = resolve(path).func
+    except Resolver404:
+        return False
+    return bool(getattr(getattr(view, "view_class", None), "takes_uploads", False))
+
+
+def _too_big(request: HttpRequest, most: int) -> HttpResponse:
+    detail = _("It is over %(n)d bytes.") % {"n": most}
+    return problem_answer(request, RequestDataTooBig(detail))

@@ -47,6 +47,17 @@ def cursor_page(
     return _page(found[:size], field, has_older=len(found) > size, has_newer=bool(before))
 
 
+def row_page(rows: QuerySet[Any], *, before: str = "", after: str = "", size: int = PAGE_SIZE) -> CursorPage:
+    """One page of rows in the order of their numbers, as lines of a file; `older` leads to the following ones."""
+    if before:
+        found = list(rows.filter(pk__lt=_parsed("before", before, int)).order_by("-pk")[: size + 1])
+        return _page(found[:size][::-1], "pk", has_older=True, has_newer=len(found) > size)
+    if after:
+        rows = rows.filter(pk__gt=_parsed("after", after, int))
+    found = list(rows.order_by("pk")[: size + 1])
+    return _page(found[:size], "pk", has_older=len(found) > size, has_newer=bool(after))
+
+
 def _parsed(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text)

@@ -29,12 +29,16 @@ def rows_of_organisation(table: str) -> migrations.RunSQL:
     return _protect(table, f"organisation_id = nullif(current_setting('{SETTING}', true), '')::uuid")
 
 
-def rows_of_parent(table: str, parent: str, column: str) -> migrations.RunSQL:
+def rows_of_parent(
+    table: str, parent: str, column: str, *, of_all_without: bool = False
+) -> migrations.RunSQL:
     """Operation that binds each row of `table` to the organisation of the row of `parent` that `column` names.
 
-    `parent` has row-level security of its own, and a primary key called `id`.
+    `parent` has row-level security of its own, and a primary key called `id`. `of_all_without`: rows whose `column` is
+    empty belong to everybody.
     """
-    return _protect(table, f"EXISTS (SELECT FROM {parent} parent WHERE parent.id = {table}.{column})")
+    condition = f"EXISTS (SELECT FROM {parent} parent WHERE parent.id = {table}.{column})"
+    return _protect(table, f"{table}.{column} IS NULL OR {condition}" if of_all_without else condition)
 
 
 def _protect(table: str, condition: str) -> migrations.RunSQL:

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.db.models import Q
 
 from apps.core.jobs import only_worker
+from apps.datasets.files import holds_patient
 from apps.datasets.selectors import datasets_with
-from apps.datasets.services import holds_patient
 from apps.lifecycle.models import Experiment
 from apps.lifecycle.selectors import unfinished_experiments
 

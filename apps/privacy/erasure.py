@@ -24,7 +24,8 @@ from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Conflict, Denied
 from apps.core.tenancy import organisation_scope
-from apps.datasets.services import files_with, withdraw_datasets
+from apps.datasets.files import files_with
+from apps.datasets.services import withdraw_datasets
 from apps.lifecycle.folders import delete_folders, experiments_with
 from apps.lifecycle.selectors import models_trained_on
 from apps.privacy.ledger import Entry, keep_entry, list_entries

@@ -18,6 +18,7 @@ from apps.cases.services import delete_case
 from apps.core.capabilities import Capability
 from apps.core.jobs import JobState, only_worker
 from apps.core.problems import Denied
+from apps.datasets.rows import delete_rows_of
 from apps.privacy.models import RetentionRun
 from apps.privacy.selectors import expired_cases, is_held
 
@@ -142,6 +143,7 @@ def purge_case(*, case_id: UUID) -> bool:
     with connection.cursor() as cursor:
         # Predictions are append-only for the application; this function of the owner deletes those of expired cases.
         cursor.execute("SELECT hoofbeat_purge_predictions(%s)", [case_id])
+    delete_rows_of(case_id=case_id, patient_id=patient_id)
     delete_case(actor=SYSTEM, case=case)
     record_event(
         actor=SYSTEM,

@@ -1,4 +1,5 @@
-"""`python -m ml cases`, files of any shape to canonical records; `ingest`, the same of any source with a report."""
+"""`python -m ml cases`, files of any shape to canonical records; `ingest`, the same of any source with a report;
+`propose-mapping`, a first shape and mapping for a sample."""
 
 import argparse
 import json
@@ -56,6 +57,19 @@ def add_commands(commands: Any) -> None:
         "--error-budget", type=float, default=0.05, help="share of rows, and of files (default 0.05)"
     )
     ingest.set_defaults(run=_ingest)
+    propose = commands.add_parser(
+        "propose-mapping",
+        help="look at a sample, and propose a shape and what its codes mean, for you to correct",
+    )
+    propose.add_argument(
+        "file", type=Path, metavar="FILE", help="CSV, TSV, JSON, JSON lines, Excel or Parquet"
+    )
+    propose.add_argument("--knowledge", type=Path, required=True, metavar="FOLDER")
+    propose.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    propose.add_argument(
+        "--source", metavar="NAME", help="prefix of the codes; default: the name of the file"
+    )
+    propose.set_defaults(run=_propose)
 
 
 def _cases(options: argparse.Namespace) -> int:
@@ -117,6 +131,46 @@ def _ingest(options: argparse.Namespace) -> int:
         report.as_markdown().partition("\n## ")[0].rstrip() + f"\n\n{options.out / 'report.md'}\n"
     )
     return 0 if report.is_accepted else 1
+
+
+def _propose(options: argparse.Namespace) -> int:
+    from ml.data.assistant import look_at, names_of_knowledge
+    from ml.data.connectors import Blob
+    from ml.data.profile import codes_in, guess, prefix_of, problems_of, shape_yaml
+    from ml.data.proposals import propose_all, proposed_sssom
+    from ml.folders import write_folder
+
+    sample = look_at(Blob(options.file.name, options.file.read_bytes()))
+    layout, prefix = guess(sample), prefix_of(options.source or options.file.name.partition(".")[0])
+    findings, diagnoses = names_of_knowledge(options.knowledge)
+    proposed = [
+        propose_all(names, codes)
+        for names, codes in zip((findings, diagnoses), codes_in(sample, layout), strict=True)
+    ]
+    shape = shape_yaml(prefix, layout, with_findings=bool(proposed[0]), with_diagnoses=bool(proposed[1]))
+    problems = problems_of(layout)
+    head = "".join(f"# TO DO: {problem}\n" for problem in problems)
+    files = {"shape.yaml": (head + shape).encode()}
+    for what, found in zip(("findings", "diagnoses"), proposed, strict=True):
+        if found:
+            files[f"{what}.sssom.tsv"] = proposed_sssom(prefix, what, found).encode()
+    write_folder(options.out, files)
+    for column in sample.columns:
+        sys.stdout.write(
+            f"{column.name}: {layout[column.name]['role']}; {column.n_filled:,} of {sample.n_records:,} filled, "
+            f"{column.n_distinct:,} distinct, such as {', '.join(column.examples[:3])}\n"
+        )
+    for what, found in zip(("findings", "diagnoses"), proposed, strict=True):
+        exact = sum(proposal.is_exact for proposal in found)
+        like = sum(bool(proposal.id) for proposal in found) - exact
+        sys.stdout.write(
+            f"{what}: {len(found):,} codes, {exact:,} with the same name, {like:,} with one like it, "
+            f"{len(found) - exact - like:,} without\n"
+        )
+    for problem in problems:
+        sys.stderr.write(f"to do: {problem}\n")
+    sys.stdout.write(f"{options.out}: read what is proposed and correct it, before you ingest by it\n")
+    return 0
 
 
 def _described(location: str, shape: Path | None) -> "Described":

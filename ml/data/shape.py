@@ -4,6 +4,7 @@ Every key is checked and every problem named with its place, since a person writ
 """
 
 import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,15 +111,70 @@ def read_shape(path: Path, fields: Mapping[str, Any] | None = None) -> Shape:
 
     `fields` stand where the file says nothing of a key, for sources whose records always look the same.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MappingError(f"{path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise MappingError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
+    content = _content(path)
     if fields and isinstance(content, dict):
         content = {**fields, **content}
     return _Reader(path).shape(content)
+
+
+def parse_shape(text: str, tables: Mapping[str, str], fields: Mapping[str, Any] | None = None) -> Shape:
+    """The same from texts, as forms and databases hold them. Raises MappingError.
+
+    `tables` are the mapping sets by what they map ("findings", "diagnoses"); no other file is read, whatever the shape
+    names. In messages they are called shape.yaml, findings.sssom.tsv and diagnoses.sssom.tsv.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = folder / "shape.yaml"
+        path.write_text(text, encoding="utf-8")
+        content = _content(path)
+        if isinstance(content, dict):
+            named = content.get("mappings") or {}
+            for key in named if isinstance(named, dict) else ():
+                if key in ("findings", "diagnoses") and not tables.get(key):
+                    raise MappingError(f"shape.yaml, mappings.{key}: the mapping set is missing")
+            given = {key: f"{key}.sssom.tsv" for key, table in tables.items() if table}
+            for key, file in given.items():
+                (folder / file).write_text(tables[key], encoding="utf-8")
+            others = (
+                {key: value for key, value in named.items() if key not in given}
+                if isinstance(named, dict)
+                else {}
+            )
+            content = {**(fields or {}), **content, "mappings": {**others, **given}}
+        return _Reader(path).shape(content)
+
+
+def shape_texts(path: Path) -> tuple[str, dict[str, str]]:
+    """A shape file and the mapping sets that it names, as `parse_shape` takes them. Raises MappingError."""
+    content = _content(path)
+    named = (content.get("mappings") if isinstance(content, dict) else None) or {}
+    if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
+        raise MappingError(f"{path.name}, mappings: an object of findings and diagnoses was expected")
+    try:
+        tables = {key: (path.parent / file).read_text(encoding="utf-8") for key, file in named.items()}
+    except (OSError, UnicodeDecodeError) as error:
+        raise MappingError(f"{path.name}, mappings: a file cannot be read: {error}") from error
+    return path.read_text(encoding="utf-8"), tables
+
+
+def _content(path: Path) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            # a few of them may stand for more than fits into memory
+            raise MappingError(f"{path.name}: aliases (*name) are not read; write it out")
+        return yaml.safe_load(text)
+    except OSError as error:
+        raise MappingError(f"{path} cannot be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise MappingError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise MappingError(f"{path.name} is nested too deeply") from error
+    except MappingError:
+        raise
+    except ValueError as error:  # bytes that are no UTF-8, dates that there are not
+        raise MappingError(f"{path.name} is no YAML: {' '.join(str(error).split())}") from error
 
 
 class _Reader:

@@ -7,6 +7,7 @@ options: {records: items, paging: {kind: next-link, at: next}}
 shape: clinic.yaml
 """
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from ml.data.shape import Shape, read_shape
 
 SUFFIXES = (".yaml", ".yml")
 _KEYS = {"kind", "location", "options", "credentials", "shape", "format"}
-_FORMATS = ("records", "fhir")
+FORMATS = ("records", "fhir")
 _SECRET_NAME = re.compile(
     r"(.*[-_.])?(pass|passwd|password|pwd|secret|token|api[-_]?key|access[-_]?key|key|authori[sz]ation|cookie|signature|sig)",
     re.IGNORECASE,
@@ -34,12 +35,14 @@ _SECRET_NAME = re.compile(
 class Described:
     """A source, and how its records are read: by a shape, or without one as phenopackets or canonical records.
 
-    `format` is "records", or "fhir" where records are to be made of resources first.
+    `format` is "records", or "fhir" where records are to be made of resources first. `shape_file` is where the shape
+    came from.
     """
 
     source: Source
     shape: Shape | None
     format: str
+    shape_file: Path | None = None
 
 
 def read_source_file(path: Path, shape: Path | None = None) -> Described:
@@ -59,12 +62,11 @@ def read_source_file(path: Path, shape: Path | None = None) -> Described:
             raise SourceError(
                 f"{path.name}, {key!r:.60}: one of the keys {', '.join(sorted(_KEYS))} was expected"
             )
-    for where, name, value in _texts({key: content[key] for key in content if key != "credentials"}):
-        if _holds_secret(name, value):
-            raise SourceError(
-                f"{path.name}, {where}: seems to hold a secret; it belongs under credentials, as {{env: NAME}} or "
-                "{file: PATH}"
-            )
+    if where := place_of_secret({key: content[key] for key in content if key != "credentials"}):
+        raise SourceError(
+            f"{path.name}, {where}: seems to hold a secret; it belongs under credentials, as {{env: NAME}} or "
+            "{file: PATH}"
+        )
     kind = _text(path, content, "kind")
     if kind not in kinds():
         raise SourceError(f"{path.name}, kind: {kind!r:.60}; one of {', '.join(kinds())} was expected")
@@ -75,8 +77,8 @@ def read_source_file(path: Path, shape: Path | None = None) -> Described:
     if not isinstance(options, dict):
         raise SourceError(f"{path.name}, options: an object was expected")
     form = content.get("format", "fhir" if kind == "fhir" else "records")
-    if form not in _FORMATS:
-        raise SourceError(f"{path.name}, format: {form!r:.60}; one of {', '.join(_FORMATS)} was expected")
+    if form not in FORMATS:
+        raise SourceError(f"{path.name}, format: {form!r:.60}; one of {', '.join(FORMATS)} was expected")
     if shape is None and "shape" in content:
         shape = path.parent / _text(path, content, "shape")
     if shape is None and form == "fhir":
@@ -85,7 +87,32 @@ def read_source_file(path: Path, shape: Path | None = None) -> Described:
         Source(kind, location, options, _credentials(path, content.get("credentials") or {})),
         None if shape is None else read_shape(shape, FIELDS if form == "fhir" else None),
         form,
+        shape,
     )
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """An object in YAML or JSON, as JSON has it: dates as texts. Raises SourceError, which repeats nothing of it."""
+    try:
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise SourceError("aliases (*name) are not read; write it out")
+        value = yaml.safe_load(text)
+        # through JSON, which knows no NaN, no NUL in PostgreSQL, and no keys that are not texts
+        written = json.dumps(value, allow_nan=False, default=str)
+    except SourceError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SourceError(f"no YAML that can be read{f': line {mark.line + 1}' if mark else ''}") from None
+    if not isinstance(value, dict) or "\\u0000" in written:
+        raise SourceError("an object was expected, such as {records: items}")
+    found: dict[str, Any] = json.loads(written)
+    return found
+
+
+def place_of_secret(content: dict[str, Any]) -> str | None:
+    """Where a text among some values is named like a secret, or an address holds one; "options.token", say."""
+    return next((where for where, name, value in _texts(content) if _holds_secret(name, value)), None)
 
 
 def _text(path: Path, content: dict[str, Any], key: str) -> str:

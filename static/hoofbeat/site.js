@@ -113,10 +113,17 @@
     once.requestSubmit();
   }
 
+  function tickOther() {
+    const other = document.getElementById("outcome-other");
+    if (other) {
+      other.checked = true;
+    }
+  }
+
   function fillChosen(box, { id, label }) {
     box.querySelector("[role=combobox]").value = label;
     box.parentElement.querySelector("[data-chosen]").value = id;
-    document.getElementById("outcome-other").checked = true;
+    tickOther();
   }
 
   const ACTS = { row: addRow, submit: submitChosen, fill: fillChosen };
@@ -126,7 +133,7 @@
   document.addEventListener("combobox:type", (event) => {
     if (event.target.dataset.choose === "fill") {
       event.target.parentElement.querySelector("[data-chosen]").value = "";
-      document.getElementById("outcome-other").checked = true;
+      tickOther();
     }
   });
 

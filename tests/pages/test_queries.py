@@ -36,6 +36,8 @@ BUDGET = {
     "accounts:account": 5,
     "oauth:programs": 5,
     "oauth:clients": 7,
+    "datasets:sources": 8,
+    "datasets:versions": 5,
     "lifecycle:models": 12,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "lifecycle:experiments": 6,
     "lifecycle:experiment": 8,
@@ -50,6 +52,8 @@ BUDGET = {
 }
 ROLES = {
     "predictions:priors": Role.ADMINISTRATOR,
+    "datasets:sources": Role.DATA_SCIENTIST,
+    "datasets:versions": Role.DATA_SCIENTIST,
     "lifecycle:models": Role.DATA_SCIENTIST,
     "lifecycle:new-experiment": Role.DATA_SCIENTIST,
     "privacy:retention": Role.PRIVACY_OFFICER,

@@ -29,6 +29,7 @@ from apps.cases.services import record_outcome
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
 from apps.lifecycle.models import Experiment
+from apps.datasets.models import DatasetVersion, DataSource, Ingestion, MappingDraft, MappingProposal
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case
@@ -69,6 +70,8 @@ class Caller:
     model_number: int
     proposal: Proposal
     experiment: Experiment
+    code: MappingProposal
+    ingestion: Ingestion
     cookies: SimpleCookie
     client: Client
 
@@ -113,6 +116,11 @@ class Caller:
             "proposal_id": self.proposal.pk,
             "experiment_id": self.experiment.pk,
             "plot": "accuracy",
+            "source_id": self.ingestion.source_id,
+            "ingestion_id": self.ingestion.pk,
+            "version_id": self.ingestion.version_id,
+            "draft_id": self.code.draft_id,
+            "code_id": self.code.pk,
             "id": self.colleague.pk,
             "content_type_id": 1,
             "object_id": self._admin_object(model.group(1)) if model else 1,
@@ -134,6 +142,7 @@ class Caller:
             "user": self.colleague.pk,
             "organisation": self.organisation.pk,
             "apitoken": self.token.pk,
+            "datasource": self.ingestion.source_id,
         }
         return objects.get(model, 1)
 
@@ -238,6 +247,26 @@ def experiment_of(model: ModelVersion) -> Experiment:
     return Experiment.objects.create(model=model, state=JobState.SUCCEEDED)
 
 
+def ingestion_of_nothing() -> Ingestion:
+    """What became of a source without cases: a quarantined version, and a report."""
+    number = DataSource.objects.count()
+    source = DataSource.objects.create(name=f"Source {number}", kind="files")
+    version = DatasetVersion.objects.create(
+        content_hash=f"{number:064}", path="nowhere.jsonl.gz", n_cases=0, state="quarantined", source=source
+    )
+    empty = {"files": {}, "n_rows": 0, "n_used": 0, "codes": {}, "statistics": {}, "quarantine": ["no case"]}
+    return Ingestion.objects.create(
+        source=source, version=version, state=JobState.SUCCEEDED, summary=empty | {"counts": {}}
+    )
+
+
+def code_of(source: DataSource) -> MappingProposal:
+    """A code of a sample of the source, which waits for a decision."""
+    layout = {"number": {"role": "id"}, "said": {"role": "codes", "separator": ";"}}
+    draft = MappingDraft.objects.create(source=source, state=JobState.SUCCEEDED, layout=layout)
+    return MappingProposal.objects.create(draft=draft, kind="finding", code="tall", n_records=1)
+
+
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
     """An OAuth client that may act for everybody, and does for `user`."""
     program = oauth.Client.objects.create(
@@ -309,11 +338,15 @@ def callers(
             model_number=active_model.number,
             proposal=proposal,
             experiment=experiment,
+            code=code,
+            ingestion=ingestion,
             cookies=session_of(user),
             client=client,
         )
 
     proposal, experiment = proposal_of(active_model), experiment_of(active_model)
+    ingestion = ingestion_of_nothing()
+    code = code_of(ingestion.source)
     made = {ANONYMOUS: caller(None, colleague)}
     # A retraining needs something to learn from.
     record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
@@ -329,6 +362,10 @@ def callers(
 def _scopes(caller: Caller) -> list[str]:
     """What the caller may let a token do."""
     return grantable_scopes(actor=get_actor(user=caller.user)) if caller.user else []
+
+
+def _a_source() -> dict[str, Any]:
+    return {"name": "another source", "kind": "files", "format": "records", "error_budget": "0.05"}
 
 
 def _nothing(_caller: Caller) -> dict[str, Any]:
@@ -409,6 +446,12 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     },
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("lifecycle:new-experiment", "POST"): lambda caller: {"trials": 0, "folds": 2, "seed": 0},
+    ("datasets:add-source", "POST"): lambda caller: _a_source(),
+    ("datasets:change-source", "POST"): lambda caller: _a_source(),
+    ("datasets:ingest", "POST"): lambda caller: {"upload": SimpleUploadedFile("visits.csv", b"number")},
+    ("datasets:sample", "POST"): lambda caller: {"upload": SimpleUploadedFile("visits.csv", b"number")},
+    ("datasets:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "nothing is in it at all"},
+    ("datasets:code", "POST"): lambda caller: {"none": "1", "relation": "skos:exactMatch"},
     ("lifecycle:propose", "POST"): lambda caller: {"share": 100, "reason": "it is better than the others"},
     ("lifecycle:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "not yet, look again"},
     ("lifecycle:roll-back", "POST"): lambda caller: {"number": 1, "reason": "it gives wrong answers"},

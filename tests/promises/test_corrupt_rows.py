@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from ml.data.connectors import Source, open_source
-from ml.data.ingest import Ingested, blob_of, ingest
+from ml.data.ingest import Ingested, ingest
 from ml.data.report import Policy
 from ml.data.shape import read_shape
+from ml.data.snapshot import blob_of
 from ml.knowledge.model import Term
 
 N_ROWS = 10_000

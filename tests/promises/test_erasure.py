@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow.parquet
 import pytest
 import redis
 from django.conf import settings
@@ -110,8 +111,15 @@ class Stores:
             for path in folder.rglob("*") if folder.is_dir() else ():
                 if path.is_file():
                     content = path.read_bytes()
-                    texts.append(gzip.decompress(content) if path.suffix == ".gz" else content)
+                    texts.append(_plain(path, content))
         return b"\n".join(texts).decode("latin-1")
+
+
+def _plain(path: Path, content: bytes) -> bytes:
+    """What a file says, unpacked."""
+    if path.suffix == ".parquet":
+        return repr(pyarrow.parquet.read_table(path).to_pylist()).encode()
+    return gzip.decompress(content) if path.suffix == ".gz" else content
 
 
 def hits(stores: Stores, canaries: dict[str, str]) -> dict[str, int]:
@@ -215,7 +223,7 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
         {table: text.count("\n") for table, text in scene.stores.dump().items()},
     )
     assert {"cases_patient", "cases_patientkey", "cases_case", "cases_finding", "predictions_prediction",
-            "predictions_feedback", "files"} <= before.keys()  # fmt: skip
+            "predictions_feedback", "datasets_datasetcase", "files"} <= before.keys()  # fmt: skip
     assert preview["core_answeredrequest"] == 1
 
     erasure = scene.erase()
@@ -228,10 +236,13 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert (erasure.state, erasure.progress) == (JobState.SUCCEEDED, 100)
     assert scene.hits() == {}
     assert erasure.rows == gone == preview
-    assert len(erasure.files) == 2
-    assert not folder_of(Experiment.objects.get().pk).exists()
+    (experiment,) = Experiment.objects.all()
+    names = sorted(name.removesuffix(str(experiment.pk)).partition(".")[2] or name[:11] for name in erasure.files)
+    assert names == ["experiment-", "jsonl.gz", "parquet"]
+    assert not folder_of(experiment.pk).exists()
     dataset = DatasetVersion.objects.get()
-    assert not Path(dataset.path).exists()
+    assert not [path for path in Path(dataset.path).parent.iterdir() if path.is_file()]
+    assert dataset.cases.get().patient_id == scene.neighbour.patient_id
     assert dataset.withdrawn_at
     assert erasure.model_numbers == sorted(models_due_for_retraining()) == [ModelVersion.objects.get().number]
     # The neighbour, who shares organisation, clinician and findings, has lost nothing.
@@ -242,19 +253,20 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert event.patient_ids == [scene.case.patient_id]
     print(
         f"{sum(before.values())} canaries in {len(before)} places before, 0 after, in {len(rows_after)} tables, Valkey "
-        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, 2 files, 1 model to retrain"
+        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, {len(names)} files, 1 model to retrain"
     )
 
 
 def test_a_restored_backup_is_erased_again(scene: Scene, tmp_path: Path) -> None:
     backup = scene.stores.dump()
-    (file,) = (tmp_path / "datasets").glob("*.gz")
-    content = file.read_bytes()
+    files = [path for path in (tmp_path / "datasets").iterdir() if path.is_file()]
+    contents = {file: file.read_bytes() for file in files}
     scene.erase()
     assert scene.hits() == {}
 
     scene.stores.restore(backup)
-    file.write_bytes(content)
+    for file, content in contents.items():
+        file.write_bytes(content)
     back = scene.hits()
     assert "cases_patientkey" in back
     assert "files" in back

@@ -18,6 +18,7 @@ from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
 from apps.lifecycle.models import Experiment
+from apps.datasets.models import Ingestion, MappingProposal
 from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion, Proposal
 from config.checks import endpoints
@@ -26,10 +27,12 @@ from tests.permissions.house import (
     METHODS,
     Caller,
     archive_of,
+    code_of,
     emergency_of,
     experiment_of,
     export_of,
     hold_of,
+    ingestion_of_nothing,
     past_erasure,
     program_of,
     proposal_of,
@@ -54,7 +57,10 @@ OWNED = {
     "export_id",
     "client_id",
 }
-SHARED = {"disease_id", "term_id", "number", "proposal_id", "experiment_id", "plot"}
+SHARED = {
+    *("disease_id", "term_id", "number", "proposal_id", "experiment_id", "plot"),
+    *("source_id", "ingestion_id", "version_id", "draft_id", "code_id"),
+}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
 # What a refusal may write: its own event with its place in the sealer's queue, the session of whoever asked, and
@@ -85,6 +91,7 @@ def make_caller(
     token_of: Callable[..., tuple[ApiToken, str]],
 ) -> Caller:
     case = case_of(owner)
+    ingestion = Ingestion.objects.first() or ingestion_of_nothing()
     assert owner.organisation is not None
     # The number that `Caller.call` asks for; here it is the owner's.
     Authenticator.objects.get_or_create(pk=1, user=owner, type=Authenticator.Type.TOTP, defaults={"data": {}})
@@ -105,6 +112,8 @@ def make_caller(
         model_number=model.number,
         proposal=Proposal.objects.first() or proposal_of(model),
         experiment=Experiment.objects.first() or experiment_of(model),
+        code=MappingProposal.objects.first() or code_of(ingestion.source),
+        ingestion=ingestion,
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
     )

@@ -129,6 +129,9 @@ def step_words(step: str) -> str:
     words = {
         "collecting": _("collecting confirmed cases"),
         "reading": _("reading knowledge and cases"),
+        "preparing": _("getting ready"),
+        "validating": _("validating"),
+        "saving": _("saving"),
         "fitting": _("learning"),
         "exporting": _("writing the model"),
         "checking": _("checking the model"),

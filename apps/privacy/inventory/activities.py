@@ -81,12 +81,26 @@ TRAINING = Activity(
     basis=_("art. 6(1)(a) and 9(2)(a), consent to model training"),
     subjects=_PATIENTS,
     data=_("age, sex, findings and confirmed diagnosis under opaque ids"),
-    recipients=_("data scientists see counts and results, never cases"),
+    recipients=_("data scientists see counts and results, never cases of the installation’s own patients"),
     retention=_(
         "datasets and models are kept, so that each prediction can be explained by the model that made it"
     ),
     transfers=_("none, unless a store that the settings name stands abroad"),
-    elsewhere=_("files of cases in DATA_STORE, models in MODEL_STORE"),
+    elsewhere=_("files of cases (JSON lines and Parquet) in DATA_STORE, models in MODEL_STORE"),
+    of_patients=True,
+)
+OTHER_CASES = Activity(
+    name=_("Cases of other sources"),
+    purpose=_("learn from cases that others have collected, and show what became of each of their rows"),
+    basis=_("what the source’s controller has agreed: art. 6(1)(a) and 9(2)(a), or 9(2)(j) with art. 89(1)"),
+    subjects=_("patients of others, as pseudonymous as the source hands them over"),
+    data=_(
+        "age, sex, findings and diagnosis under the source’s ids; values that cannot be read; notes in raw files"
+    ),
+    recipients=_("data scientists, auditors and administrators of the installation"),
+    retention=_("kept, so that each model can be explained by the data that it learnt from"),
+    transfers=_("none, unless a store or a source that the settings name stands abroad"),
+    elsewhere=_("raw files in RAW_STORE, files of cases in DATA_STORE"),
     of_patients=True,
 )
 RESEARCH = Activity(

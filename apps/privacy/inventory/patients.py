@@ -116,12 +116,6 @@ TABLES: list[Table] = [
         none="id created_at organisation source",
     ),
     table(
-        "datasets.DatasetVersion",
-        TRAINING,
-        pseudonymous="content_hash path",
-        none="id created_at n_cases withdrawn_at",
-    ),
-    table(
         "privacy.ResearchExport",
         RESEARCH,
         special="content",

@@ -7,7 +7,7 @@ the rest. What makes the rest unreachable is raised: then nothing is made of the
 """
 
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -20,12 +20,10 @@ from ml.serving.phenopacket import LineError
 ENTRY_POINTS = "hoofbeat.connectors"
 # names of a caller, which may stand in a source file as they are and in messages
 NOT_SECRET = frozenset({"username", "client_id"})
+# module, what reads a source, what judges it before
 _BUILT_IN = {
-    "files": ("ml.data.connectors.files", "read_files"),
-    "rest": ("ml.data.connectors.rest", "read_rest"),
-    "fhir": ("ml.data.connectors.fhir", "read_fhir"),
-    "sql": ("ml.data.connectors.sql", "read_sql"),
-    "soap": ("ml.data.connectors.soap", "read_soap"),
+    kind: (f"ml.data.connectors.{kind}", f"read_{kind}", f"check_{kind}")
+    for kind in ("files", "rest", "fhir", "sql", "soap")
 }
 
 
@@ -47,12 +45,17 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A configured source. `credentials` are shown by no representation and no message."""
+    """A configured source. `credentials` are shown by no representation and no message.
+
+    `roots`: the folders, and the beginnings of buckets' URLs, that may be read with the rights of this process; None:
+    all, as for whoever runs a command himself (`ml.data.connectors.roots`).
+    """
 
     kind: str
     location: str
     options: Mapping[str, Any] = field(default_factory=dict)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
+    roots: Sequence[str] | None = None
 
 
 Connector = Callable[[Source], Iterator[Blob | LineError]]
@@ -78,6 +81,20 @@ def open_source(source: Source) -> Iterator[Blob | LineError]:
         failure = without_credentials(f"{source.location}: {error}", source)
     if failure is not None:  # outside of the handler, so that not even a context leads to what was caught
         raise SourceError(failure)
+
+
+def check_source(source: Source) -> None:
+    """Judge what a source says of itself, without asking anybody. Raises SourceError, which begins with the field.
+
+    What a plug-in needs is known to itself alone, and judged when it is read.
+    """
+    if source.kind not in kinds():
+        raise SourceError(f"kind: {source.kind!r:.60}; one of {', '.join(kinds())} was expected")
+    if has_password(source.location):
+        raise SourceError("location: holds a password, which belongs to the credentials")
+    if source.kind in _BUILT_IN:
+        module, _read, check = _BUILT_IN[source.kind]
+        getattr(import_module(module), check)(source)
 
 
 def has_password(address: str) -> bool:
@@ -109,7 +126,7 @@ def without_credentials(text: str, source: Source) -> str:
 
 def _connector(kind: str) -> Connector:
     if kind in _BUILT_IN:
-        module, name = _BUILT_IN[kind]
+        module, name, _check = _BUILT_IN[kind]
         built_in: Connector = getattr(import_module(module), name)
         return built_in
     found = tuple(entry_points(group=ENTRY_POINTS, name=kind))

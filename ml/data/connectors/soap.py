@@ -20,12 +20,7 @@ def read_soap(source: Source) -> Iterator[Blob]:
     `location` is the address of the WSDL. `options`: `operation`, `parameters`, `records` (JMESPath of the list in the
     decoded answer), and those of `Web`. The service and all that the WSDL imports must be on the WSDL's server.
     """
-    options = Options(source.options)
-    operation = options.text("operation")
-    parameters = options.values("parameters")
-    records = options.path("records", "@")
-    web = Web(source, options, retried=_RETRIED)
-    options.end()
+    web, operation, parameters, records = _prepared(source)
     try:
         import zeep
         from lxml.etree import LxmlError
@@ -62,6 +57,21 @@ def read_soap(source: Source) -> Iterator[Blob]:
         raise SourceError(f"{what}: {type(error).__name__}: {error}") from None
     content = json.dumps(serialize_object(answer, dict), ensure_ascii=False, default=_json)
     yield Blob(f"{operation}.json", content.encode(), records)
+
+
+def check_soap(source: Source) -> None:
+    """Whether all is said that is needed. Raises SourceError."""
+    _prepared(source)
+
+
+def _prepared(source: Source) -> tuple[Web, str, dict[str, Any], str]:
+    options = Options(source.options)
+    operation = options.text("operation")
+    parameters = options.values("parameters")
+    records = options.path("records", "@")
+    web = Web(source, options, retried=_RETRIED)
+    options.end()
+    return web, operation, parameters, records
 
 
 def _json(value: Any) -> Any:

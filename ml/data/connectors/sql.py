@@ -12,6 +12,7 @@ from sqlparse import tokens
 
 from ml.data.connectors import Blob, Source, SourceError
 from ml.data.connectors.options import Options
+from ml.data.connectors.roots import check_path
 from ml.data.formats import plain
 
 ROWS_PER_BLOB = 10_000
@@ -26,10 +27,7 @@ def read_sql(source: Source) -> Iterator[Blob]:
     `options` is `query`, one SELECT. PostgreSQL is asked for a read-only transaction and SQLite's file is opened
     read-only; other databases have the check of the query and the rights of the account alone.
     """
-    options = Options(source.options)
-    query = single_select(options.text("query"))
-    options.end()
-    engine = _engine(source)
+    query, engine = _prepared(source)
     try:
         with engine.connect() as connection:
             streaming = {"stream_results": True, "no_parameters": True}
@@ -57,6 +55,19 @@ def read_sql(source: Source) -> Iterator[Blob]:
         raise SourceError(f"the query cannot be run: {type(error).__name__}") from None
     finally:
         engine.dispose()
+
+
+def check_sql(source: Source) -> None:
+    """Whether all is said that is needed. Raises SourceError."""
+    _query, engine = _prepared(source)
+    engine.dispose()
+
+
+def _prepared(source: Source) -> tuple[str, sqlalchemy.Engine]:
+    options = Options(source.options)
+    query = single_select(options.text("query"))
+    options.end()
+    return query, _engine(source)
 
 
 def single_select(query: str) -> str:
@@ -94,6 +105,7 @@ def _engine(source: Source) -> sqlalchemy.Engine:
             username=source.credentials.get("username"), password=source.credentials.get("password")
         )
         if url.get_backend_name() == "sqlite":
+            check_path(url.database or "", source.roots)
             # SQLite makes a file that is not there, and knows no read-only transaction
             path = f"file:{quote(url.database or '')}"
             url = url.set(database=path, query={"mode": "ro", "uri": "true"})

@@ -16,11 +16,13 @@ from apps.cases.rotation import count_due, rotate_keys
 from apps.core.encryption import key_provider, new_key
 from apps.core.encryption.keyring import Keyring, parse_keys
 from apps.core.problems import Unavailable
+from apps.datasets.sources import rotate_source_keys
 
 
 class Command(BaseCommand):
     help = (
-        "Wrap every patient's key by the current master key: the first of the keyring, or KMS_KEY. Requests go on "
+        "Wrap the key of every patient, and of every source's credentials, by the current master key: the first "
+        "of the keyring, or KMS_KEY. Requests go on "
         "meanwhile; a run that was stopped goes on where it was when it is started again."
     )
 
@@ -45,8 +47,11 @@ class Command(BaseCommand):
             self.stdout.write(f"The master key {current} wraps from now on; {due} keys of patients are due.")
             with tqdm(total=due, unit=" keys", disable=not sys.stderr.isatty()) as bar:
                 done = rotate_keys(actor=SYSTEM, renew=renew, report=bar.update)
+            n_sources = rotate_source_keys()
         except Unavailable as error:
             raise CommandError(f"Stopped; what was done stays done. {error}") from error
+        if n_sources:
+            self.stdout.write(f"{n_sources} keys of sources of data done.")
         self.stdout.write(f"{done} keys done. No patient's key needs a master key other than {current} now.")
 
 
