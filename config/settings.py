@@ -446,10 +446,9 @@ CELERY_BEAT_SCHEDULE = {
     "train what the broker lost": {"task": "lifecycle.resume_pending", "schedule": 60.0},
     "purge what the broker lost": {"task": "privacy.resume_pending", "schedule": 60.0},
     "erase what the broker lost": {"task": "privacy.resume_erasures", "schedule": 60.0},
-    "retrain when enough cases were confirmed": {
-        "task": "lifecycle.schedule_retraining",
-        "schedule": 24 * 3600.0,
-    },
+    "retrain when something calls for it": {"task": "lifecycle.schedule_retraining", "schedule": 3600.0},
+    "watch the running model": {"task": "lifecycle.watch_model", "schedule": 3600.0},
+    "check what the broker lost": {"task": "lifecycle.resume_checks", "schedule": 60.0},
     "forget OAuth tokens that have expired": {"task": "oauth.forget_expired_tokens", "schedule": 3600.0},
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     # The privacy officer hears of an emergency access within a minute.

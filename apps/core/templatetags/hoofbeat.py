@@ -136,6 +136,7 @@ def step_words(step: str) -> str:
         "registering": _("registering the candidate"),
         "gathering": _("gathering the data"),
         "packing": _("packing the archive"),
+        "judging": _("comparing the predictions"),
         "comparing": _("comparing the blocks with the anchor"),
     }
     return words.get(step.partition(" ")[0], step)
