@@ -30,7 +30,7 @@ from apps.predictions.calls import FAILED, REFUSED, calls_between
 from apps.predictions.watched import MOST_WATCHED, newest, oldest, records_of, replayed
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import active_model, released_at
-from ml.monitoring.records import PredictionRecord
+from ml.monitoring.records import PredictionRecord, day_in
 
 logger = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def _judge(
     """(checks, live quality), as a report keeps them."""
     # Brings scipy, which takes a second to import, so only where a check is done.
     from ml.monitoring.drift import drift_checks
-    from ml.monitoring.operation import day_in, service_checks, skew_checks, staleness_checks
+    from ml.monitoring.operation import service_checks, skew_checks, staleness_checks
     from ml.monitoring.quality import live_quality, outcome_checks
 
     limits = policy.limits()

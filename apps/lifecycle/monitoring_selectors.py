@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from apps.accounts.actors import Actor
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED
+from apps.core.problems import Denied
 from apps.lifecycle.models import MonitoringCheck, MonitoringPolicy, MonitoringReport, Trigger
 from apps.registry.models import ModelVersion
 from apps.registry.selectors import active_model
@@ -48,6 +50,25 @@ def list_reports(*, actor: Actor) -> QuerySet[MonitoringReport]:
     if not actor.can(Capability.MODEL_READ):
         return MonitoringReport.objects.none()
     return MonitoringReport.objects.select_related("model").order_by("-id")
+
+
+def get_report(*, actor: Actor, report_id: UUID) -> MonitoringReport:
+    """One report; raises Denied when there is none."""
+    report = list_reports(actor=actor).filter(pk=report_id).first()
+    if report is None:
+        raise Denied("model.read", "report", (report_id,))
+    return report
+
+
+def trends_of(*, report: MonitoringReport, n: int) -> dict[str, list[float]]:
+    """The figures of each check in the last `n` reports of the same model up to `report`, oldest first."""
+    rows = MonitoringReport.objects.filter(model_id=report.model_id, pk__lte=report.pk).order_by("-id")
+    figures: dict[str, list[float]] = {}
+    for checks in list(rows.values_list("checks", flat=True)[:n])[::-1]:
+        for check in checks:
+            if check["figure"] is not None:
+                figures.setdefault(check["name"], []).append(check["figure"])
+    return figures
 
 
 def list_triggers(*, actor: Actor) -> QuerySet[Trigger]:

@@ -29,6 +29,7 @@ from apps.predictions.models import Feedback, Prediction
 from apps.predictions.output import ask_engine, canonical
 from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
+from apps.predictions.shadow import queue_shadow_score
 from apps.registry.running import Running, answering_model, predictor_of, running_model
 from ml.serving import Explanation, Notice, Predictor, PriorBasis, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
@@ -305,6 +306,7 @@ def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | N
         latency_ms=seconds * 1000,
     )
     prediction.save(force_insert=True)
+    queue_shadow_score(prediction)
     return prediction
 
 

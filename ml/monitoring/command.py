@@ -28,9 +28,9 @@ def add_commands(commands: Any) -> None:
 def _monitor(options: argparse.Namespace) -> int:
     from ml.monitoring.checks import ALARM, overall
     from ml.monitoring.drift import drift_checks
-    from ml.monitoring.operation import day_in, service_checks, skew_checks, staleness_checks
+    from ml.monitoring.operation import service_checks, skew_checks, staleness_checks
     from ml.monitoring.quality import outcome_checks
-    from ml.monitoring.records import read_predictions
+    from ml.monitoring.records import day_in, read_predictions
     from ml.serving.artefact import read_bundle
 
     reference, current = read_predictions(options.reference), read_predictions(options.current)

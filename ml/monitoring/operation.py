@@ -1,7 +1,6 @@
 """How old the model is, whether it computes online what it does offline, how fast and how reliably it answers."""
 
 import datetime
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,12 +10,6 @@ from ml.monitoring.checks import ALARM, INSUFFICIENT, OK, Check, Limits
 from ml.monitoring.records import PredictionRecord
 
 Window = Sequence[PredictionRecord]
-
-
-def day_in(text: str) -> datetime.date | None:
-    """The first date in a text such as hp/releases/2025-01-16."""
-    found = re.search(r"\d{4}-\d\d-\d\d", text)
-    return None if found is None else datetime.date.fromisoformat(found.group())
 
 
 def staleness_checks(

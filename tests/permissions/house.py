@@ -28,6 +28,7 @@ from apps.cases.models import Case, EmergencyAccess, Hold
 from apps.cases.services import record_outcome
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
+from apps.lifecycle.models import MonitoringReport
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case
@@ -67,6 +68,7 @@ class Caller:
     program: oauth.Client
     model_number: int
     proposal: Proposal
+    report: MonitoringReport
     cookies: SimpleCookie
     client: Client
 
@@ -109,6 +111,7 @@ class Caller:
             "term_id": MARFAN_FINDINGS[0],
             "number": self.model_number,
             "proposal_id": self.proposal.pk,
+            "report_id": self.report.pk,
             "id": self.colleague.pk,
             "content_type_id": 1,
             "object_id": self._admin_object(model.group(1)) if model else 1,
@@ -130,6 +133,7 @@ class Caller:
             "user": self.colleague.pk,
             "organisation": self.organisation.pk,
             "apitoken": self.token.pk,
+            "monitoringpolicy": 1,
         }
         return objects.get(model, 1)
 
@@ -229,6 +233,17 @@ def proposal_of(model: ModelVersion) -> Proposal:
     )
 
 
+def report_of(model: ModelVersion) -> MonitoringReport:
+    """What watching the model found when there was next to nothing to see."""
+    check = {"name": "drift: ages", "verdict": "alarm", "figure": 0.3, "threshold": 0.1, "since": "2026-01-01",
+             "reason": "ages: median 45, 20 in the reference"}  # fmt: skip
+    quality = {"group": "everybody", "n": 3, "top_1": None, "top_10": None, "calibration": None}
+    return MonitoringReport.objects.create(
+        model=model, verdict="alarm", n_current=120, n_reference=400, n_outcomes=3, n_refused=0, n_failed=0,
+        checks=[check], quality=[quality],
+    )  # fmt: skip
+
+
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
     """An OAuth client that may act for everybody, and does for `user`."""
     program = oauth.Client.objects.create(
@@ -299,11 +314,12 @@ def callers(
             program=program_of(organisation, user),
             model_number=active_model.number,
             proposal=proposal,
+            report=report,
             cookies=session_of(user),
             client=client,
         )
 
-    proposal = proposal_of(active_model)
+    proposal, report = proposal_of(active_model), report_of(active_model)
     made = {ANONYMOUS: caller(None, colleague)}
     # A retraining needs something to learn from.
     record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
@@ -400,6 +416,8 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("privacy:erase", "POST"): lambda caller: {"reason": "objection", "confirmed": "on"},
     ("lifecycle:propose", "POST"): lambda caller: {"share": 100, "reason": "it is better than the others"},
     ("lifecycle:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "not yet, look again"},
+    ("lifecycle:begin-shadow", "POST"): lambda caller: {"reason": "to see how it would do"},
+    ("lifecycle:end-shadow", "POST"): lambda caller: {"reason": "enough was scored by now"},
     ("lifecycle:roll-back", "POST"): lambda caller: {"number": 1, "reason": "it gives wrong answers"},
     ("lifecycle:end-canary", "POST"): lambda caller: {"reason": "it gives wrong answers"},
     ("lifecycle:stop", "POST"): lambda caller: {"reason": "it gives wrong answers"},

@@ -31,6 +31,7 @@ from tests.permissions.house import (
     past_erasure,
     program_of,
     proposal_of,
+    report_of,
     session_of,
 )
 from tests.permissions.test_matrix import methods_of
@@ -52,7 +53,7 @@ OWNED = {
     "export_id",
     "client_id",
 }
-SHARED = {"disease_id", "term_id", "number", "proposal_id"}
+SHARED = {"disease_id", "term_id", "number", "proposal_id", "report_id"}
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
 OWNED_IN_ADMIN = ("accounts/user/", "accounts/organisation/", "accounts/apitoken/")
 # What a refusal may write: its own event with its place in the sealer's queue, the session of whoever asked, and
@@ -102,6 +103,7 @@ def make_caller(
         program=program_of(owner.organisation, owner),
         model_number=model.number,
         proposal=Proposal.objects.first() or proposal_of(model),
+        report=report_of(model),
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
     )

@@ -49,6 +49,7 @@ TABLES: list[Table] = [
         none="id created_at model kind share decision reason",
     ),
     table("registry.Stop", OPERATION, pseudonymous="set_by_id", none="id created_at is_stopped reason"),
+    table("registry.Shadow", OPERATION, pseudonymous="set_by_id", none="id created_at model is_on reason"),
     table(
         "lifecycle.MonitoringPolicy",
         OPERATION,
