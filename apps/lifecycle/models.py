@@ -191,7 +191,7 @@ class MonitoringPolicy(models.Model):
 
     def clean(self) -> None:
         """Windows that could never have enough evidence, and a reference that lies in the future."""
-        wrong = {}
+        wrong: dict[str, Any] = {}
         for size, least in (
             ("current_size", self.least_predictions),
             ("reference_size", self.least_predictions),

@@ -44,7 +44,7 @@ def _quality(group: str, records: Window, limits: Limits) -> Quality:
         return Quality(group, n, None, None, None)
     stated, right = np.array([r.head[0][1] for r in records]), np.array([r.hit(1) for r in records])
     top_10 = sum(record.hit(10) for record in records) / n
-    return Quality(group, n, float(right.mean()), top_10, float(expected_calibration_error(stated, right)))
+    return Quality(group, n, float(right.mean()), top_10, expected_calibration_error(stated, right))
 
 
 def outcome_checks(reference: Window, current: Window, limits: Limits | None = None) -> list[Check]:
