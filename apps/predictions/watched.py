@@ -76,7 +76,7 @@ def records_of(prediction_ids: Sequence[UUID]) -> list[PredictionRecord]:
     A prediction that belongs to no case and repeats another of the same organisation counts once: it tells nothing new.
     """
     wanted = list(prediction_ids)
-    found = in_each_organisation(lambda _organisation_id: list(_rows(wanted)))
+    found = in_each_organisation(lambda _organisation_id: list(_rows(wanted))) if wanted else []
     records: list[PredictionRecord] = []
     seen: set[tuple[str, str]] = set()
     for row in sorted((row for rows in found for row in rows), key=lambda row: row["pk"]):

@@ -45,13 +45,19 @@ def scientist(user_of: Callable[..., User], actor_of: Callable[[User], Actor]) -
     return actor_of(user_of(Role.DATA_SCIENTIST))
 
 
-@pytest.fixture
-def candidate(active_model: ModelVersion, model_dir: Path, tmp_path: Path) -> ModelVersion:
+@pytest.fixture(scope="module")
+def candidate_dir(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The running model again, under another description."""
+    folder = tmp_path_factory.mktemp("shadow") / "candidate"
     files = dict(read_bundle(model_dir).files)
     files["model.json"] = files["model.json"].replace(b"{", b'{"note": "candidate", ', 1)
-    write_bundle(tmp_path / "candidate", files, {"note": "candidate"})
-    return register_model(actor=SYSTEM, folder=tmp_path / "candidate")[0]
+    write_bundle(folder, files, {"note": "candidate"})
+    return folder
+
+
+@pytest.fixture
+def candidate(active_model: ModelVersion, candidate_dir: Path) -> ModelVersion:
+    return register_model(actor=SYSTEM, folder=candidate_dir)[0]
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +119,9 @@ def test_what_is_asked_is_scored_and_compared_but_not_shown(
 
 
 def test_a_broken_candidate_and_a_broken_broker_harm_no_prediction(
-    candidate: ModelVersion, scientist: Actor, asked: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    candidate: ModelVersion, scientist: Actor, asked: Callable[[], Any], monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
     begin_shadow(actor=scientist, number=candidate.number, reason=WHY)
 
     def no_broker(*_arguments: Any, **_named: Any) -> None:
@@ -123,15 +130,14 @@ def test_a_broken_candidate_and_a_broken_broker_harm_no_prediction(
     monkeypatch.setattr("celery.canvas.Signature.apply_async", no_broker)
     for _ in range(2):
         asked()
-    (Path(candidate.folder) / "model.onnx").write_bytes(b"not a model")
-    running._predictor.cache_clear()
+    candidate.folder = str(tmp_path / "damaged")
+    candidate.save()
     assert lost(minutes=0) == 0  # the queue may still bring them
     assert lost() == 2  # the sweep
     assert lost() == 0
     assert set(ShadowScore.objects.values_list("error", flat=True)) == {"Unavailable"}
     found = compare_shadow(actor=scientist, model=candidate)
     assert (found.n, found.n_failed, found.same_first, found.top_1) == (2, 2, None, None)
-    running._predictor.cache_clear()
 
 
 def test_who_may_begin_it_and_what(

@@ -40,7 +40,7 @@ BUDGET = {
     "lifecycle:models": 12,  # confirmed cases are counted in each organisation by itself (ADR 27)
     "lifecycle:monitoring": 13,
     "lifecycle:report": 6,
-    "lifecycle:shadow": 9,
+    "lifecycle:shadow": 9,  # and two in each organisation with scores
     "privacy:retention": 10,
     "privacy:holds": 8,
     "privacy:research": 6,
