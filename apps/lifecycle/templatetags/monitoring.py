@@ -106,14 +106,14 @@ def check_figure(figure: float | None, name: str) -> str:
     if name == "service: latency":
         return _("%(n)s ms") % {"n": formats.number_format(figure, 0)}
     if name.startswith("skew: list"):
-        return f"{figure:.0e}"
-    return f"{formats.number_format(figure * 100, 1)} %"
+        return f"{figure:.0e}" if figure else "0"
+    return share(figure)
 
 
 @register.filter
 def share(value: float | None) -> str:
     """A share in percent."""
-    return "–" if value is None else f"{formats.number_format(value * 100, 1)} %"
+    return "–" if value is None else f"{formats.number_format(value * 100, 1)}\N{NO-BREAK SPACE}%"
 
 
 @register.simple_tag
