@@ -438,6 +438,13 @@ ALERT_QUIET_MINUTES = env.integer(
 ALERT_EMAILS = env.words("ALERT_EMAILS", "addresses that get every alert, beside the privacy officers")
 ALERT_WEBHOOK = env.url("ALERT_WEBHOOK", "URL that every alert is posted to", ("http", "https"), default="")
 ALERT_WEBHOOK_KEY = env.text("ALERT_WEBHOOK_KEY", "key that signs what is posted there (HMAC-SHA256)", "")
+METRICS_TOKEN = env.text(
+    "METRICS_TOKEN",
+    "bearer token for Prometheus at /metrics, at least 32 random characters; empty: no such page",
+    "",
+)
+if METRICS_TOKEN and len(METRICS_TOKEN) < 32:
+    raise ImproperlyConfigured("METRICS_TOKEN is too short; it needs at least 32 random characters.")
 EMAIL_HOST = env.text("EMAIL_HOST", "SMTP server; without one no e-mail is sent", "")
 EMAIL_PORT = env.integer("EMAIL_PORT", "port of the SMTP server", 587, 1, 65_535)
 EMAIL_HOST_USER = env.text("EMAIL_USER", "account at the SMTP server", "")
@@ -472,10 +479,10 @@ CELERY_BEAT_SCHEDULE = {
     "ingest what is due": {"task": "datasets.schedule_ingestions", "schedule": 600.0},
     "purge what the broker lost": {"task": "privacy.resume_pending", "schedule": 60.0},
     "erase what the broker lost": {"task": "privacy.resume_erasures", "schedule": 60.0},
-    "retrain when enough cases were confirmed": {
-        "task": "lifecycle.schedule_retraining",
-        "schedule": 24 * 3600.0,
-    },
+    "retrain when something calls for it": {"task": "lifecycle.schedule_retraining", "schedule": 3600.0},
+    "watch the running model": {"task": "lifecycle.watch_model", "schedule": 3600.0},
+    "score in the shadow what the broker lost": {"task": "predictions.resume_shadow", "schedule": 300.0},
+    "check what the broker lost": {"task": "lifecycle.resume_checks", "schedule": 60.0},
     "forget OAuth tokens that have expired": {"task": "oauth.forget_expired_tokens", "schedule": 3600.0},
     "forget answers that nobody asks for again": {"task": "core.forget_expired_answers", "schedule": 3600.0},
     # The privacy officer hears of an emergency access within a minute.

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from apps.lifecycle.metrics_views import metrics
 from apps.oauth.views import Metadata
 from config import views
 
@@ -15,6 +16,7 @@ urlpatterns = [
     path("", views.Home.as_view(), name="home"),
     path("health/live", views.live, name="health-live"),
     path("health/ready", views.ready, name="health-ready"),
+    path("metrics", metrics, name="metrics"),
     path("language/", views.set_language, name="set-language"),
     path("account/", include("apps.accounts.urls")),
     path("oauth/", include("apps.oauth.urls")),

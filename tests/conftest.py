@@ -196,7 +196,8 @@ def committed_db(
 def _remove_committed(owner_cursor: psycopg.Cursor) -> None:
     append_only = (
         "audit_auditevent", "audit_block", "audit_leaf", "audit_anchoredblock",
-        "predictions_prediction", "predictions_feedback", "cases_consent", "cases_rowversion",
+        "predictions_prediction", "predictions_feedback", "predictions_shadowscore", "cases_consent",
+        "cases_rowversion",
     )  # fmt: skip
     for table in append_only:
         owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")

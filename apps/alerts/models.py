@@ -16,13 +16,15 @@ class Kind(models.TextChoices):
     EMERGENCY = "emergency", _("emergency access")
     SEALING = "sealing", _("sealing of the audit trail fails")
     INTEGRITY = "integrity", _("the audit trail was changed")
+    MONITORING = "monitoring", _("the running model drifts, fails or grows old")
 
 
 class Alert(Record):
     """Something that people should look at. It names opaque ids and counts, and no patient.
 
     `account_id` is null when nobody was signed in, or nobody's doing it is. `event_id` is that of the one audit event
-    that an alert is about; `n` is the count that reached a limit.
+    that an alert is about; `n` is the count that reached a limit. `subject` names a check of the running model and the
+    moment since when it alarms; `resolved_at` is when it was found to be well again.
     """
 
     organisation = models.ForeignKey(Organisation, models.PROTECT, related_name="+")
@@ -30,6 +32,8 @@ class Alert(Record):
     account_id = models.UUIDField(null=True)
     event_id = models.UUIDField(null=True, unique=True)
     n = models.PositiveIntegerField(default=0)
+    subject = models.CharField(max_length=200, blank=True)
+    resolved_at = models.DateTimeField(null=True)
 
     class Meta(Record.Meta):
         ordering = ["-id"]
@@ -46,6 +50,7 @@ class Alert(Record):
             "event": _text(self.event_id),
             "n": self.n,
             "minutes": settings.ALERT_WINDOW_MINUTES,
+            "subject": self.subject or None,
         }
 
 

@@ -1,4 +1,4 @@
-"""What in the audit trail should alarm somebody."""
+"""What should alarm somebody, in the audit trail and of the running model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from apps.alerts.models import Kind
 from apps.audit.models import AuditEvent, Outcome
 from apps.audit.selectors import count_findings, sealing_problem
 from apps.core.identifiers import first_uuid7
+from apps.lifecycle.monitoring_selectors import standing_alarms
 
 # An emergency access that nobody was told of for so long (the workers were down) is told of when they are back.
 _EMERGENCIES_OF = timedelta(days=7)
@@ -26,10 +27,11 @@ class Finding:
     account_id: UUID | None = None
     event_id: UUID | None = None
     n: int = 0
+    subject: str = ""
 
 
 def findings_in(organisation_id: UUID, now: datetime) -> Iterator[Finding]:
-    """What is met by the events of one organisation, or by sealer and verification, which work for all."""
+    """What is met by the events of one organisation, or by what works for all: sealer, verification, running model."""
     # Ids are ordered by time and indexed; the time itself is not.
     since = first_uuid7(now - timedelta(minutes=settings.ALERT_WINDOW_MINUTES))
     events = AuditEvent.objects.filter(organisation_id=organisation_id).order_by()
@@ -47,6 +49,8 @@ def findings_in(organisation_id: UUID, now: datetime) -> Iterator[Finding]:
         yield Finding(Kind.SEALING)
     if n := count_findings():
         yield Finding(Kind.INTEGRITY, n=n)
+    for alarm in standing_alarms():
+        yield Finding(Kind.MONITORING, subject=alarm.episode)
 
 
 def _readers(organisation_id: UUID, since: UUID) -> list[tuple[UUID, int]]:

@@ -12,6 +12,7 @@ from apps.alerts.models import Alert, Channel, Kind
 from apps.alerts.rules import Finding
 from apps.core.capabilities import Capability
 from apps.core.identifiers import first_uuid7
+from apps.lifecycle.monitoring_selectors import current_policy
 
 
 def list_alerts(*, actor: Actor) -> QuerySet[Alert]:
@@ -22,7 +23,13 @@ def list_alerts(*, actor: Actor) -> QuerySet[Alert]:
 
 
 def is_known(*, finding: Finding, organisation_id: UUID, now: datetime) -> bool:
-    """Whether there is an alert of it: of that event, or of that kind and account within `ALERT_QUIET_MINUTES`."""
+    """Whether there is an alert of it: of that event, or of that subject, or of that kind and account within
+    `ALERT_QUIET_MINUTES`.
+    """
+    if finding.subject:
+        return Alert.objects.filter(
+            kind=finding.kind, organisation_id=organisation_id, subject=finding.subject
+        ).exists()
     if finding.event_id is not None:
         return Alert.objects.filter(event_id=finding.event_id).exists()
     return Alert.objects.filter(
@@ -33,17 +40,23 @@ def is_known(*, finding: Finding, organisation_id: UUID, now: datetime) -> bool:
     ).exists()
 
 
-def channels() -> list[Channel]:
-    """The ways that the settings name."""
-    by_email = [Channel.EMAIL] if settings.EMAIL_HOST else []
-    return by_email + ([Channel.WEBHOOK] if settings.ALERT_WEBHOOK else [])
+def channels(kind: Kind) -> list[Channel]:
+    """The ways that the settings name; of the running model, as far as the policy of monitoring wants them."""
+    by_email, by_webhook = bool(settings.EMAIL_HOST), bool(settings.ALERT_WEBHOOK)
+    if kind == Kind.MONITORING:
+        policy = current_policy()
+        by_email, by_webhook = by_email and policy.tells_by_email, by_webhook and policy.tells_by_webhook
+    return [Channel.EMAIL] * by_email + [Channel.WEBHOOK] * by_webhook
 
 
 def addresses_of(*, alert: Alert) -> list[str]:
     """Whom an e-mail goes to: the privacy officers of the organisation; of failing sealing its administrators,
-    of a changed trail its auditors as well; and `ALERT_EMAILS`.
+    of a changed trail its auditors as well; of the running model data scientists and administrators alone; and
+    `ALERT_EMAILS`.
     """
     told = [Capability.EMERGENCY_REVIEW.value]
+    if alert.kind == Kind.MONITORING:
+        told = [Capability.MODEL_TRAIN.value, Capability.ADMIN_ACCESS.value]
     if alert.kind == Kind.SEALING:
         told.append(Capability.ADMIN_ACCESS.value)
     if alert.kind == Kind.INTEGRITY:

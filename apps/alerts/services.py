@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.alerts.models import MOST_ATTEMPTS, Alert, Channel, Delivery
+from apps.alerts.models import MOST_ATTEMPTS, Alert, Channel, Delivery, Kind
 from apps.alerts.rules import Finding, findings_in
 from apps.alerts.selectors import addresses_of, channels, is_known
 from apps.audit.models import Outcome
@@ -34,9 +34,11 @@ def raise_alerts(*, organisation_id: UUID, now: datetime) -> int:
     with connection.cursor() as cursor:
         # Two at once would raise the same alert twice.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    found = list(findings_in(organisation_id, now))
+    _resolve({finding.subject for finding in found}, organisation_id, now)
     new = [
         finding
-        for finding in findings_in(organisation_id, now)
+        for finding in found
         if not is_known(finding=finding, organisation_id=organisation_id, now=now)
     ]
     for finding in new:
@@ -51,8 +53,11 @@ def _raise(finding: Finding, organisation_id: UUID, now: datetime) -> None:
         account_id=finding.account_id,
         event_id=finding.event_id,
         n=finding.n,
+        subject=finding.subject,
     )
-    Delivery.objects.bulk_create(Delivery(alert=alert, channel=channel, due_at=now) for channel in channels())
+    Delivery.objects.bulk_create(
+        Delivery(alert=alert, channel=channel, due_at=now) for channel in channels(finding.kind)
+    )
     record_event(
         actor=Nobody(organisation_id),
         action="alert.raise",
@@ -60,6 +65,14 @@ def _raise(finding: Finding, organisation_id: UUID, now: datetime) -> None:
         object_ids=[alert.pk],
         details={"kind": alert.kind, "n": alert.n},
     )
+
+
+def _resolve(standing: set[str], organisation_id: UUID, now: datetime) -> None:
+    """Close the alerts on checks of the running model that do not alarm any more."""
+    over = Alert.objects.filter(
+        organisation_id=organisation_id, kind=Kind.MONITORING, resolved_at__isnull=True
+    ).exclude(subject__in=standing)
+    over.update(resolved_at=now)
 
 
 def deliver_due(*, now: datetime) -> int:

@@ -127,6 +127,11 @@ def get_sealing(*, now: datetime) -> Sealing:
     )
 
 
+def count_unsealed() -> int:
+    """How many events wait to be sealed."""
+    return PendingEvent.objects.count()
+
+
 def list_verifications() -> QuerySet[Verification]:
     """All verifications, newest first; they belong to the installation."""
     return Verification.objects.all()

@@ -126,7 +126,7 @@ class DatasetVersion(Record):
     # Shares by which the source's next version is judged (`ml.data.report.statistics_of`).
     statistics = models.JSONField(default=dict)
     made_by_id = models.UUIDField(null=True)
-    # Until a training that learns from it has been asked for; set by the source's policy.
+    # By the policy of its source when it was accepted.
     asks_for_training = models.BooleanField(default=False)
     decided_by_id = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)

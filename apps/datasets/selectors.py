@@ -33,9 +33,20 @@ def trainable_datasets() -> QuerySet[DatasetVersion]:
     return DatasetVersion.objects.filter(withdrawn_at=None, state=DatasetVersion.State.ACCEPTED)
 
 
-def datasets_asking_for_training() -> QuerySet[DatasetVersion]:
-    """Those that, by the policy of their source, want a training and have not had one asked for."""
-    return trainable_datasets().filter(asks_for_training=True)
+def of_own_clinics() -> QuerySet[DatasetVersion]:
+    """Snapshots of confirmed cases."""
+    return DatasetVersion.objects.filter(source=None)
+
+
+def newest_for_training() -> QuerySet[DatasetVersion]:
+    """Of each enabled source the newest version that may be trained on, where it asks for that by policy."""
+    newest = (
+        trainable_datasets()
+        .filter(source__is_enabled=True)
+        .order_by("source_id", "-id")
+        .distinct("source_id")
+    )
+    return trainable_datasets().filter(pk__in=newest, asks_for_training=True).select_related("source")
 
 
 def last_accepted(*, source: DataSource) -> DatasetVersion | None:

@@ -81,6 +81,7 @@ class ReasonedAct(CapabilityRequired, ReauthenticationRequired, View):
     button: str | Promise
     done: str | Promise
     is_dangerous = False
+    leads_to = "lifecycle:releases"
 
     def act(self, cleaned: dict[str, Any], **named: Any) -> None:
         """Carry it out. May raise InvalidInput, which the form shows."""
@@ -106,7 +107,7 @@ class ReasonedAct(CapabilityRequired, ReauthenticationRequired, View):
                 add_errors(form, refused.errors)
             else:
                 messages.success(request, str(self.done))
-                return redirect("lifecycle:releases")
+                return redirect(self.leads_to)
         return self._page(form, named, 422)
 
     def _page(self, form: Any, named: dict[str, Any], status: int = 200) -> HttpResponse:

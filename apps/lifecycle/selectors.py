@@ -7,10 +7,11 @@ from django.db.models import QuerySet
 from apps.accounts.actors import Actor
 from apps.accounts.selectors import in_each_organisation
 from apps.cases.models import Outcome
+from apps.cases.selectors import confirmed_cases
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState
 from apps.core.problems import Denied
-from apps.datasets.selectors import datasets_with
+from apps.datasets.selectors import datasets_with, of_own_clinics
 from apps.lifecycle.models import Experiment
 from apps.registry.models import ModelVersion
 
@@ -45,9 +46,14 @@ def is_experimenting() -> bool:
     return unfinished_experiments().exists()
 
 
+def any_confirmed_cases() -> bool:
+    """Whether a case has a confirmed diagnosis and its patient agrees to model training."""
+    return any(in_each_organisation(lambda _organisation_id: confirmed_cases().exists()))
+
+
 def confirmed_since_last_training() -> int:
     """Diagnoses that were confirmed after the last experiment began that learned from the confirmed cases."""
-    learned = Experiment.objects.filter(state=JobState.SUCCEEDED, takes_confirmed=True)
+    learned = Experiment.objects.filter(state=JobState.SUCCEEDED, datasets__in=of_own_clinics())
     last = learned.order_by("-started_at").first()
     outcomes = Outcome.objects.filter(disease__isnull=False)
     if last is not None and last.started_at is not None:

@@ -10,16 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts.actors import SYSTEM, Actor
-from apps.accounts.selectors import in_each_organisation
 from apps.audit.services import record_event
-from apps.cases.selectors import confirmed_cases
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState, only_worker
 from apps.core.problems import Conflict, FieldError, InvalidInput
 from apps.datasets.models import DatasetVersion
 from apps.datasets.selectors import trainable_datasets
 from apps.lifecycle.models import CANCELLED, CANDIDATES, ENGINE, Experiment, Trigger
-from apps.lifecycle.selectors import get_experiment
+from apps.lifecycle.selectors import any_confirmed_cases, get_experiment
 from apps.lifecycle.stages import Say, Stages, Stopped
 from apps.registry.models import ModelVersion
 
@@ -55,7 +53,7 @@ def request_experiment(
     chosen = tuple(dict.fromkeys((ENGINE, *candidates)))
     if faults := _faults(datasets, evaluation, chosen, seed, trials, folds):
         raise InvalidInput(faults)
-    if not datasets and not any(in_each_organisation(lambda _organisation_id: confirmed_cases().exists())):
+    if not datasets and not any_confirmed_cases():
         raise Conflict(
             _("No case has a confirmed diagnosis and consent to model training; nothing to learn from.")
         )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.lifecycle import experiment_views, release_views, views
+from apps.lifecycle import experiment_views, monitoring_views, release_views, shadow_views, views
 
 app_name = "lifecycle"
 urlpatterns = [
@@ -53,4 +53,12 @@ urlpatterns = [
     path("<int:number>/propose/", release_views.Propose.as_view(), name="propose"),
     path("proposals/<uuid:proposal_id>/", release_views.ProposalPage.as_view(), name="proposal"),
     path("proposals/<uuid:proposal_id>/decide/", release_views.Decide.as_view(), name="decide"),
+    path("monitoring/", monitoring_views.Monitoring.as_view(), name="monitoring"),
+    path("monitoring/check/", monitoring_views.CheckNow.as_view(), name="check"),
+    path("monitoring/state/", monitoring_views.CheckState.as_view(), name="check-state"),
+    path("monitoring/reports.csv", monitoring_views.MonitoringExport.as_view(), name="monitoring-export"),
+    path("monitoring/<uuid:report_id>/", monitoring_views.Report.as_view(), name="report"),
+    path("shadow/", shadow_views.ShadowPage.as_view(), name="shadow"),
+    path("shadow/end/", shadow_views.EndShadow.as_view(), name="end-shadow"),
+    path("<int:number>/shadow/", shadow_views.BeginShadow.as_view(), name="begin-shadow"),
 ]

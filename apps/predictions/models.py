@@ -48,6 +48,29 @@ class Feedback(Record):
         ordering = ["-id"]
 
 
+class ShadowScore(Record):
+    """What a candidate said of the input of a prediction; no clinician sees it. Append-only, goes with its prediction.
+
+    `same_first` and `shared_of_ten` compare it with the list that was shown. `error` is the name of what went wrong;
+    there is no list then.
+    """
+
+    prediction = models.ForeignKey(Prediction, models.PROTECT, related_name="shadow_scores")
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="shadow_scores")
+    head = models.JSONField(default=list, help_text="[[disease id, probability]], best first, at most ten")
+    same_first = models.BooleanField(null=True)
+    shared_of_ten = models.PositiveSmallIntegerField(null=True)
+    latency_ms = models.FloatField(null=True)
+    error = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "model"], name="shadow_score_once_a_model")
+        ]
+        indexes = [models.Index(fields=["model", "-id"], name="shadow_scores_of_model")]
+
+
 class DefaultPrior(Record):
     """Which prior an organisation's predictions use unless another one is asked for. The newest row holds."""
 

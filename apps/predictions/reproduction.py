@@ -54,7 +54,7 @@ def _reproduce_here(actor: Actor, prediction_id: UUID) -> Reproduced | None:
         object_ids=[prediction.pk],
         patient_ids=[prediction.case.patient_id] if prediction.case else [],
     )
-    output, differences = _made_again(prediction)
+    output, differences = make_again(prediction)
     return Reproduced(
         prediction,
         _hash(prediction.input),
@@ -64,8 +64,8 @@ def _reproduce_here(actor: Actor, prediction_id: UUID) -> Reproduced | None:
     )
 
 
-def _made_again(prediction: Prediction) -> tuple[Any, list[tuple[str, str]]]:
-    """(the output, or None, what differs)."""
+def make_again(prediction: Prediction) -> tuple[Any, list[tuple[str, str]]]:
+    """(the output, or None where nothing could be made, what differs), for whoever records that he looked."""
     model = prediction.model
     if model.artefact_hash != prediction.model_hash:
         detail = (

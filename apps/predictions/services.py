@@ -24,10 +24,12 @@ from apps.cases.services import (
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied, FieldError, Forbidden, InvalidInput, Unavailable
 from apps.knowledge.selectors import labels_of
+from apps.predictions.calls import counting_calls
 from apps.predictions.models import Feedback, Prediction
 from apps.predictions.output import ask_engine, canonical
 from apps.predictions.priors import CLINIC, PREVALENCE, chosen_prior, stored_prior
 from apps.predictions.selectors import get_prediction
+from apps.predictions.shadow import queue_shadow_score
 from apps.registry.running import Running, answering_model, predictor_of, running_model
 from ml.serving import Explanation, Notice, Predictor, PriorBasis, Query, UnknownDisease
 from ml.serving import InvalidInput as EngineInvalidInput
@@ -112,6 +114,7 @@ def _resolve(running: Running, findings: Findings, *, may_be_empty: bool = False
         ) from error
 
 
+@counting_calls()
 @transaction.atomic
 def predict(*, actor: Actor, findings: Findings, prior: str | None = None) -> Prediction:
     """A differential diagnosis for findings that belong to no stored case.
@@ -124,6 +127,7 @@ def predict(*, actor: Actor, findings: Findings, prior: str | None = None) -> Pr
     return prediction
 
 
+@counting_calls()
 @transaction.atomic
 def predict_case(*, actor: Actor, case_id: UUID, prior: str | None = None) -> Prediction:
     """A differential diagnosis for a case as it stands now; `prior` as in `predict`.
@@ -138,6 +142,7 @@ def predict_case(*, actor: Actor, case_id: UUID, prior: str | None = None) -> Pr
     return prediction
 
 
+@counting_calls()
 @transaction.atomic
 def enter_and_predict(*, actor: Actor, new: NewCase) -> Prediction:
     """Enter a case and predict it as one act with one event: for imports, where the two are never apart.
@@ -301,6 +306,7 @@ def _predict(actor: Actor, findings: Findings, case: Case | None, prior: str | N
         latency_ms=seconds * 1000,
     )
     prediction.save(force_insert=True)
+    queue_shadow_score(prediction)
     return prediction
 
 

@@ -129,7 +129,8 @@ def _case(case: Case) -> dict[str, Any]:
             for outcome in case.outcomes.all()
         ],
         "predictions": [
-            _prediction(prediction) for prediction in predictions.prefetch_related("feedback__disease")
+            _prediction(prediction)
+            for prediction in predictions.prefetch_related("feedback__disease", "shadow_scores__model")
         ],
     }
 
@@ -161,5 +162,10 @@ def _prediction(prediction: Any) -> dict[str, Any]:
         ],
         "feedback": [
             {"disease": feedback.disease_id, "at": _at(feedback)} for feedback in prediction.feedback.all()
+        ],
+        # What models said that were only tried beside, which no clinician saw.
+        "tried_beside": [
+            {"model": score.model.number, "at": _at(score), "ranking": score.head}
+            for score in prediction.shadow_scores.all()
         ],
     }

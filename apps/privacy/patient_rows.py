@@ -18,7 +18,12 @@ from apps.cases.models import Patient
 from apps.core.models import AnsweredRequest
 
 # Deleting from these needs the owner's door, for they are append-only.
-PROTECTED = ("predictions_prediction", "predictions_feedback", "cases_rowversion")
+PROTECTED = (
+    "predictions_prediction",
+    "predictions_feedback",
+    "predictions_shadowscore",
+    "cases_rowversion",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,3 +127,18 @@ class Stop(Record):
 
     class Meta:
         ordering = ["-id"]
+
+
+class Shadow(Record):
+    """From this moment on `model` scores beside what answers, and nobody is shown what it says; or it does no longer.
+
+    Append-only, the newest row holds.
+    """
+
+    model = models.ForeignKey(ModelVersion, models.PROTECT, related_name="shadows")
+    is_on = models.BooleanField()
+    set_by_id = models.UUIDField()
+    reason = models.CharField(max_length=500)
+
+    class Meta:
+        ordering = ["-id"]

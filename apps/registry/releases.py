@@ -36,7 +36,7 @@ def propose_model(
     """
     actor.require(Capability.MODEL_PROPOSE)
     model = get_model(actor=actor, number=number)
-    _check_reason(reason)
+    check_reason(reason)
     lock_registry()
     if Proposal.objects.filter(model=model, decision=None).exists():
         raise Conflict(_("This model is proposed already and waits for somebody’s decision."))
@@ -64,7 +64,7 @@ def decide_proposal(*, actor: Actor, proposal_id: UUID, is_approved: bool, reaso
     """
     actor.require(Capability.MODEL_APPROVE)
     proposal = get_proposal(actor=actor, proposal_id=proposal_id)
-    _check_reason(reason)
+    check_reason(reason)
     lock_registry()
     person = actor.account().pk
     if person == proposal.proposed_by_id:
@@ -121,7 +121,7 @@ def roll_back(*, actor: Actor, number: int, reason: str) -> Activation:
     Raises Conflict when that is not the previous one (any more), and Unavailable when its artefact is damaged.
     """
     actor.require(Capability.MODEL_APPROVE)
-    _check_reason(reason)
+    check_reason(reason)
     lock_registry()
     model = previous_model()
     if model is None:
@@ -135,7 +135,7 @@ def roll_back(*, actor: Actor, number: int, reason: str) -> Activation:
 def end_canary(*, actor: Actor, reason: str) -> Activation:
     """Let the released model answer every request again. Raises Conflict when there is no canary."""
     actor.require(Capability.MODEL_APPROVE)
-    _check_reason(reason)
+    check_reason(reason)
     lock_registry()
     release = current_release()
     if release.canary is None or release.model is None:
@@ -158,7 +158,7 @@ def _activate(
 def set_stop(*, actor: Actor, is_stopped: bool, reason: str) -> Stop:
     """Stop all predictions, of every model and organisation, or let them be made again. Raises Conflict if it is so."""
     actor.require(Capability.MODEL_APPROVE)
-    _check_reason(reason)
+    check_reason(reason)
     lock_registry()
     if (current_stop() is not None) == is_stopped:
         raise Conflict(
@@ -197,7 +197,8 @@ def _sufficient(gates: GateReport | None, accepts_doubt: bool) -> GateReport:
     return gates
 
 
-def _check_reason(reason: str) -> None:
+def check_reason(reason: str) -> None:
+    """Raises InvalidInput for what is too short to be one."""
     if len(reason.strip()) < SHORTEST_REASON:
         detail = _("Say why, in at least %(n)d characters.") % {"n": SHORTEST_REASON}
         raise InvalidInput([FieldError("reason", "too_short", detail)])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.problems import Unavailable
 from apps.registry.models import ModelVersion
-from apps.registry.selectors import Release, current_release
+from apps.registry.selectors import Release, current_release, current_shadow
 from apps.registry.signature import check_signature
 from ml.serving import CorruptArtefact, Predictor
 
@@ -37,6 +37,7 @@ class _Answering:
     release: Release
     running: Running
     canary: Running | None
+    shadow: ModelVersion | None
 
 
 class _Slot:
@@ -75,6 +76,11 @@ def answering_model(*, request: str) -> Running:
     return answering.running
 
 
+def shadow_model() -> ModelVersion | None:
+    """What scores beside what answers, unseen. Its files are not looked at here. Raises as `running_model` does."""
+    return _look().shadow
+
+
 def _percentile(model: ModelVersion, request: str) -> int:
     """0 to 99; with another canary other requests come first."""
     return int.from_bytes(sha256(f"{model.artefact_hash} {request}".encode()).digest()[:8], "big") % 100
@@ -94,7 +100,8 @@ def _look() -> _Answering:
         if running is None:
             raise Unavailable(_("Model %(number)d cannot be loaded.") % {"number": release.model.number})
         canary = None if release.canary is None else _load(release.canary)
-        _slot.answering = _Answering(release, running, canary)
+        shadow = current_shadow()
+        _slot.answering = _Answering(release, running, canary, shadow.model if shadow else None)
         return _slot.answering
 
 

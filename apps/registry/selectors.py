@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from apps.accounts.actors import Actor
 from apps.core.capabilities import Capability
 from apps.core.problems import Denied
-from apps.registry.models import Activation, GateReport, ModelVersion, Proposal, Stop
+from apps.registry.models import Activation, GateReport, ModelVersion, Proposal, Shadow, Stop
 
 ALL = 100
 
@@ -62,6 +62,19 @@ def current_stop() -> Stop | None:
     """The order by which nothing is predicted now."""
     newest = Stop.objects.order_by("-id").first()
     return newest if newest is not None and newest.is_stopped else None
+
+
+def current_shadow() -> Shadow | None:
+    """The order by which a model scores beside what answers."""
+    newest = Shadow.objects.select_related("model").order_by("-id").first()
+    return newest if newest is not None and newest.is_on else None
+
+
+def last_shadow(*, actor: Actor) -> Shadow | None:
+    """The newest order, also one that ended it."""
+    if not actor.can(Capability.MODEL_READ):
+        return None
+    return Shadow.objects.select_related("model").order_by("-id").first()
 
 
 def previous_model() -> ModelVersion | None:

@@ -3,7 +3,6 @@
 import argparse
 import datetime
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def _monitor(options: argparse.Namespace) -> int:
     from ml.monitoring.drift import drift_checks
     from ml.monitoring.operation import service_checks, skew_checks, staleness_checks
     from ml.monitoring.quality import outcome_checks
-    from ml.monitoring.records import read_predictions
+    from ml.monitoring.records import day_in, read_predictions
     from ml.serving.artefact import read_bundle
 
     reference, current = read_predictions(options.reference), read_predictions(options.current)
@@ -43,7 +42,7 @@ def _monitor(options: argparse.Namespace) -> int:
     if options.model is not None:
         manifest = read_bundle(options.model).manifest
         today = datetime.datetime.now(datetime.UTC).date()
-        checks += staleness_checks(today, _day(manifest.created), _day(manifest.hpo_release))
+        checks += staleness_checks(today, day_in(manifest.created), day_in(manifest.hpo_release))
     if options.replayed is not None:
         checks += skew_checks(read_predictions(options.replayed), current)
     verdict = overall(checks)
@@ -58,9 +57,3 @@ def _monitor(options: argparse.Namespace) -> int:
         print(f"{check.verdict:<21} {check.name}: {check.reason}")  # noqa: T201
     print(f"{verdict}: {len(current):,} predictions against {len(reference):,}")  # noqa: T201
     return int(verdict == ALARM)
-
-
-def _day(text: str) -> datetime.date | None:
-    """The first date in a text such as hp/releases/2025-01-16."""
-    found = re.search(r"\d{4}-\d\d-\d\d", text)
-    return None if found is None else datetime.date.fromisoformat(found.group())

@@ -1,6 +1,7 @@
 """Whether the list still holds the diagnosis as often, for all and for each group of patients."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -12,6 +13,38 @@ from ml.monitoring.checks import Check, Limits, Measured, judge
 from ml.monitoring.records import PredictionRecord
 
 Window = Sequence[PredictionRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How often the list held the diagnosis in one group of `n` confirmed cases; None where `n` is too small to say.
+
+    `calibration` is the expected calibration error of the first place.
+    """
+
+    group: str
+    n: int
+    top_1: float | None
+    top_10: float | None
+    calibration: float | None
+
+
+def live_quality(current: Window, limits: Limits | None = None) -> list[Quality]:
+    """Of everybody, and of each group of patients, as far as diagnoses are confirmed."""
+    limits = limits or Limits()
+    confirmed = [r for r in current if r.outcome is not None and r.head]
+    groups = [("everybody", confirmed)]
+    groups += [(name, list(filter(belongs, confirmed))) for name, belongs in _subgroups(confirmed)]
+    return [_quality(name, records, limits) for name, records in groups]
+
+
+def _quality(group: str, records: Window, limits: Limits) -> Quality:
+    n = len(records)
+    if n < limits.least_outcomes:
+        return Quality(group, n, None, None, None)
+    stated, right = np.array([r.head[0][1] for r in records]), np.array([r.hit(1) for r in records])
+    top_10 = sum(record.hit(10) for record in records) / n
+    return Quality(group, n, float(right.mean()), top_10, expected_calibration_error(stated, right))
 
 
 def outcome_checks(reference: Window, current: Window, limits: Limits | None = None) -> list[Check]:

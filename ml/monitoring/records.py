@@ -14,6 +14,7 @@ diagnosis means, or null; `error` a code where nothing was predicted, and `head`
 
 import datetime
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ def parse_prediction(record: dict[str, Any]) -> PredictionRecord:
         latency_ms=None if latency is None else float(latency),
         error=record.get("error"),
     )
+
+
+def day_in(text: str) -> datetime.date | None:
+    """The first date in a text such as hp/releases/2025-01-16."""
+    found = re.search(r"\d{4}-\d\d-\d\d", text)
+    return None if found is None else datetime.date.fromisoformat(found.group())
 
 
 def _texts(values: Any) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from apps.datasets.files import parquet_of
 from apps.datasets.ingestion import cancel_ingestion, request_ingestion, run_ingestion
 from apps.datasets.models import DatasetCase, DatasetVersion, DataSource, Ingestion
 from apps.datasets.reports import report_of
-from apps.datasets.selectors import datasets_asking_for_training, trainable_datasets
+from apps.datasets.selectors import newest_for_training, trainable_datasets
 from apps.datasets.sources import add_source, change_source
 from apps.datasets.tasks import resume_pending, schedule_ingestions
 from apps.datasets.versions import decide_version
@@ -88,7 +88,7 @@ def test_over_the_error_budget_nobody_trains_until_somebody_accepts_with_a_reaso
     decide_version(
         actor=actor, version_id=version.pk, accept=True, reason="the broken rows are test patients"
     )
-    assert list(trainable_datasets()) == list(datasets_asking_for_training()) == [version]
+    assert list(trainable_datasets()) == list(newest_for_training()) == [version]
     assert AuditEvent.objects.get(action="dataset.accept").details == {
         "reason": "the broken rows are test patients"
     }

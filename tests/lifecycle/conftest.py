@@ -19,8 +19,11 @@ from ml.evaluation.gates import measure
 from ml.evaluation.gates.process import Resources
 from ml.knowledge.build import build_knowledge
 from ml.training.train import train
+from tests.lifecycle.watching import fill
 from tests.ml.release import write_release
 from tests.ml.test_experiment import write_cases
+
+__all__ = ["fill"]
 
 
 @pytest.fixture(autouse=True)

@@ -28,8 +28,8 @@ from apps.cases.models import Case, EmergencyAccess, Hold
 from apps.cases.services import record_outcome
 from apps.core.identifiers import uuid7
 from apps.core.jobs import JobState
-from apps.lifecycle.models import Experiment
 from apps.datasets.models import DatasetVersion, DataSource, Ingestion, MappingDraft, MappingProposal
+from apps.lifecycle.models import Experiment, MonitoringReport
 from apps.oauth import models as oauth
 from apps.predictions.models import Prediction
 from apps.predictions.services import predict_case
@@ -72,6 +72,7 @@ class Caller:
     experiment: Experiment
     code: MappingProposal
     ingestion: Ingestion
+    report: MonitoringReport
     cookies: SimpleCookie
     client: Client
 
@@ -121,6 +122,7 @@ class Caller:
             "version_id": self.ingestion.version_id,
             "draft_id": self.code.draft_id,
             "code_id": self.code.pk,
+            "report_id": self.report.pk,
             "id": self.colleague.pk,
             "content_type_id": 1,
             "object_id": self._admin_object(model.group(1)) if model else 1,
@@ -143,6 +145,7 @@ class Caller:
             "organisation": self.organisation.pk,
             "apitoken": self.token.pk,
             "datasource": self.ingestion.source_id,
+            "monitoringpolicy": 1,
         }
         return objects.get(model, 1)
 
@@ -267,6 +270,17 @@ def code_of(source: DataSource) -> MappingProposal:
     return MappingProposal.objects.create(draft=draft, kind="finding", code="tall", n_records=1)
 
 
+def report_of(model: ModelVersion) -> MonitoringReport:
+    """What watching the model found when there was next to nothing to see."""
+    check = {"name": "drift: ages", "verdict": "alarm", "figure": 0.3, "threshold": 0.1, "since": "2026-01-01",
+             "reason": "ages: median 45, 20 in the reference"}  # fmt: skip
+    quality = {"group": "everybody", "n": 3, "top_1": None, "top_10": None, "calibration": None}
+    return MonitoringReport.objects.create(
+        model=model, verdict="alarm", n_current=120, n_reference=400, n_outcomes=3, n_refused=0, n_failed=0,
+        checks=[check], quality=[quality],
+    )  # fmt: skip
+
+
 def program_of(organisation: Organisation, user: User | None) -> oauth.Client:
     """An OAuth client that may act for everybody, and does for `user`."""
     program = oauth.Client.objects.create(
@@ -340,6 +354,7 @@ def callers(
             experiment=experiment,
             code=code,
             ingestion=ingestion,
+            report=report,
             cookies=session_of(user),
             client=client,
         )
@@ -347,6 +362,7 @@ def callers(
     proposal, experiment = proposal_of(active_model), experiment_of(active_model)
     ingestion = ingestion_of_nothing()
     code = code_of(ingestion.source)
+    report = report_of(active_model)
     made = {ANONYMOUS: caller(None, colleague)}
     # A retraining needs something to learn from.
     record_outcome(actor=actor_of(colleague), case_id=made[ANONYMOUS].case.pk, disease_id=MARFAN)
@@ -454,6 +470,8 @@ BODIES: dict[tuple[str, str], Callable[[Caller], dict[str, Any]]] = {
     ("datasets:code", "POST"): lambda caller: {"none": "1", "relation": "skos:exactMatch"},
     ("lifecycle:propose", "POST"): lambda caller: {"share": 100, "reason": "it is better than the others"},
     ("lifecycle:decide", "POST"): lambda caller: {"verdict": "reject", "reason": "not yet, look again"},
+    ("lifecycle:begin-shadow", "POST"): lambda caller: {"reason": "to see how it would do"},
+    ("lifecycle:end-shadow", "POST"): lambda caller: {"reason": "enough was scored by now"},
     ("lifecycle:roll-back", "POST"): lambda caller: {"number": 1, "reason": "it gives wrong answers"},
     ("lifecycle:end-canary", "POST"): lambda caller: {"reason": "it gives wrong answers"},
     ("lifecycle:stop", "POST"): lambda caller: {"reason": "it gives wrong answers"},

@@ -237,7 +237,9 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert scene.hits() == {}
     assert erasure.rows == gone == preview
     (experiment,) = Experiment.objects.all()
-    names = sorted(name.removesuffix(str(experiment.pk)).partition(".")[2] or name[:11] for name in erasure.files)
+    names = sorted(
+        name.removesuffix(str(experiment.pk)).partition(".")[2] or name[:11] for name in erasure.files
+    )
     assert names == ["experiment-", "jsonl.gz", "parquet"]
     assert not folder_of(experiment.pk).exists()
     dataset = DatasetVersion.objects.get()
@@ -253,7 +255,7 @@ def test_nothing_is_left_and_the_receipt_tells_what_went(scene: Scene) -> None:
     assert event.patient_ids == [scene.case.patient_id]
     print(
         f"{sum(before.values())} canaries in {len(before)} places before, 0 after, in {len(rows_after)} tables, Valkey "
-        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, {len(names)} files, 1 model to retrain"
+        f"and files; receipt: {erasure.n_rows} rows of {len(erasure.rows)} tables, {len(names)} files, 1 model due"
     )
 
 

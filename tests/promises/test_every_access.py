@@ -47,7 +47,8 @@ UNNAMED = dict.fromkeys(
 )
 # Refused by the address itself, whoever asks.
 NOWHERE = {
-    r"admin:admin/(?P<url>.*)$": "the administration has no such page, so nothing was refused to anybody"
+    "metrics": "without METRICS_TOKEN there is no such page for anybody",
+    r"admin:admin/(?P<url>.*)$": "the administration has no such page, so nothing was refused to anybody",
 }
 # Requests that are another act beside: that one's event.
 BESIDE = {

@@ -17,8 +17,8 @@ from apps.accounts.actors import Actor
 from apps.accounts.models import ApiToken, Organisation, User
 from apps.accounts.roles import Role
 from apps.cases.models import Case
-from apps.lifecycle.models import Experiment
 from apps.datasets.models import Ingestion, MappingProposal
+from apps.lifecycle.models import Experiment
 from apps.predictions.services import predict_case
 from apps.registry.models import ModelVersion, Proposal
 from config.checks import endpoints
@@ -36,6 +36,7 @@ from tests.permissions.house import (
     past_erasure,
     program_of,
     proposal_of,
+    report_of,
     session_of,
 )
 from tests.permissions.test_matrix import methods_of
@@ -58,7 +59,7 @@ OWNED = {
     "client_id",
 }
 SHARED = {
-    *("disease_id", "term_id", "number", "proposal_id", "experiment_id", "plot"),
+    *("disease_id", "term_id", "number", "proposal_id", "experiment_id", "plot", "report_id"),
     *("source_id", "ingestion_id", "version_id", "draft_id", "code_id"),
 }
 # Django admin names all its ids alike; these are the kinds that belong to somebody.
@@ -114,6 +115,7 @@ def make_caller(
         experiment=Experiment.objects.first() or experiment_of(model),
         code=MappingProposal.objects.first() or code_of(ingestion.source),
         ingestion=ingestion,
+        report=report_of(model),
         cookies=session_of(user),
         client=Client(raise_request_exception=False),
     )

@@ -143,6 +143,7 @@ def step_words(step: str) -> str:
         "noting": _("noting it in MLflow"),
         "gathering": _("gathering the data"),
         "packing": _("packing the archive"),
+        "weighing": _("comparing the predictions"),
         "comparing": _("comparing the blocks with the anchor"),
     }
     return words.get(step.partition(" ")[0], step)

@@ -15,7 +15,10 @@ _STAFF = _("staff and programs of the organisations")
 
 CARE = Activity(
     name=_("Differential diagnosis"),
-    purpose=_("say which diseases a patient may have, for the clinicians who care for him"),
+    purpose=_(
+        "say which diseases a patient may have, for the clinicians who care for him, and watch whether what is said "
+        "holds"
+    ),
     basis=_(
         "art. 6(1)(a) and 9(2)(a), consent, without which nothing is predicted; art. 9(2)(h), health care, for the "
         "case record itself"

@@ -105,6 +105,14 @@ TABLES: list[Table] = [
         retention=_("with its prediction"),
     ),
     table(
+        "predictions.ShadowScore",
+        CARE,
+        special="head",
+        pseudonymous="id prediction",
+        none="created_at model same_first shared_of_ten latency_ms error",
+        retention=_("with its prediction"),
+    ),
+    table(
         "predictions.DefaultPrior", PRIORS, pseudonymous="set_by_id", none="id created_at organisation name"
     ),
     # A single patient with a rare disease may be known by the count alone.

@@ -135,7 +135,10 @@ TABLES: list[Table] = [
         none=f"{_JOB} organisation_id",
     ),
     table(
-        "alerts.Alert", ALERTS, pseudonymous="account_id event_id n kind", none="id created_at organisation"
+        "alerts.Alert",
+        ALERTS,
+        pseudonymous="account_id event_id n kind",
+        none="id created_at organisation subject resolved_at",
     ),
     table("alerts.Delivery", ALERTS, none="id created_at alert channel attempts due_at delivered_at error"),
     table(

@@ -49,6 +49,30 @@ TABLES: list[Table] = [
         none="id created_at model kind share decision reason",
     ),
     table("registry.Stop", OPERATION, pseudonymous="set_by_id", none="id created_at is_stopped reason"),
+    table("registry.Shadow", OPERATION, pseudonymous="set_by_id", none="id created_at model is_on reason"),
+    table(
+        "lifecycle.MonitoringPolicy",
+        OPERATION,
+        none="number current_size current_days reference_size reference_since outcomes_size skew_sample alpha "
+        "least_shift least_share least_predictions least_outcomes training_days knowledge_days p99_ms error_share skew "
+        "starts_on_drift starts_on_quality starts_on_outcomes starts_on_staleness starts_on_knowledge "
+        "starts_on_erasure cool_down_days tells_by_email tells_by_webhook",
+    ),
+    # Counts and shares of at least as many patients as the policy asks for.
+    table(
+        "lifecycle.MonitoringReport",
+        OPERATION,
+        pseudonymous="requested_by_id",
+        none="id created_at model verdict current_from current_until reference_from reference_until n_current "
+        "n_reference n_outcomes n_refused n_failed checks quality",
+    ),
+    table(
+        "lifecycle.MonitoringCheck",
+        OPERATION,
+        pseudonymous="requested_by_id",
+        none="id created_at state progress step error started_at finished_at result",
+    ),
+    table("lifecycle.FiredTrigger", OPERATION, none="id created_at kind cause report experiment"),
     table("auth.Permission", OPERATION, none="id name content_type codename"),
     table("auth.Group", OPERATION, none="id name"),
     table("auth.Group_permissions", OPERATION, none="id group permission"),
