@@ -1,6 +1,7 @@
 """Rows of our own confirmed cases: seen by their organisation alone, and gone with the case."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.utils import timezone
@@ -46,7 +47,7 @@ def test_the_database_shows_them_to_their_organisation_alone(
 def test_a_case_past_its_retention_takes_its_row_along(own: DatasetVersion) -> None:
     case = Case.objects.order_by("pk").first()
     assert case is not None
-    Case.objects.filter(pk=case.pk).update(retain_until=timezone.now())
+    Case.objects.filter(pk=case.pk).update(retain_until=timezone.now() - timedelta(days=1))
     assert purge_case(case_id=case.pk)
     assert not Patient.objects.filter(pk=case.patient_id).exists()
     assert str(case.pk) not in set(own.cases.values_list("case_id", flat=True))

@@ -136,12 +136,11 @@ def test_the_assistant_writes_what_then_reads_the_sample(
     browser.post(reverse("datasets:code", args=[draft.pk, nothing.pk]), row, headers={"HX-Request": "true"})
 
     # What is said of the columns stays when the codes are compared again, and so does what was confirmed.
-    sent(browser, "datasets:draft", draft.pk, **{"role-2": "ignore", "value-4-2": "absent"})
+    sent(browser, "datasets:draft", draft.pk, **{"value-4-2": "absent"})
     draft.refresh_from_db()
-    assert draft.layout["years"] == {"role": "ignore"}
+    assert draft.layout["years"] == {"role": "age", "unit": "years"}
     assert draft.layout["said"]["values"]["2"] == "absent"
     assert MappingProposal.objects.filter(is_confirmed=True).count() == 4
-    sent(browser, "datasets:draft", draft.pk, **{"role-2": "age", "value-4-2": "uncertain"})
 
     assert browser.post(reverse("datasets:save-mapping", args=[draft.pk])).status_code == 302
     sent(browser, "datasets:ingest", source.pk, upload=SimpleUploadedFile("s.json", content))
@@ -154,7 +153,7 @@ def test_the_assistant_writes_what_then_reads_the_sample(
         20.0,
         "male",
     )
-    assert first.absent == ["LOCAL:visits/tall%20stature%2C%20extreme"]
+    assert first.absent == ["LOCAL:visits/tall%20stature%2C%20extreme", "LOCAL:visits/gewisses%20Etwas"]
     assert version.ingestions.get().summary["n_unlisted"] == 0
 
 
