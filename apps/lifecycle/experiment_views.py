@@ -154,7 +154,7 @@ class Plot(CapabilityRequired, View):
         image = read_plot(experiment, plot)
         if image is None:
             raise Denied("model.read", "experiment", (experiment.pk,))
-        return HttpResponse(image, content_type="image/svg+xml")
+        return HttpResponse(image, content_type="image/png")
 
 
 class ComparisonDownload(CapabilityRequired, View):

@@ -41,16 +41,16 @@ def comparison_folder(experiment_id: UUID) -> Path:
 
 def plots_of(experiment: Experiment) -> list[str]:
     """The names of its plots, accuracy first."""
-    names = {path.stem for path in comparison_folder(experiment.pk).glob("*.svg")}
+    names = {path.stem for path in comparison_folder(experiment.pk).glob("*.png")}
     return sorted(filter(_PLOT.fullmatch, names), key=lambda name: (name.startswith("confusion"), name))
 
 
 def read_plot(experiment: Experiment, name: str) -> bytes | None:
-    """A plot as SVG; None where there is none of that name."""
+    """A plot as PNG; None where there is none of that name."""
     if not _PLOT.fullmatch(name):
         return None
     try:
-        return (comparison_folder(experiment.pk) / f"{name}.svg").read_bytes()
+        return (comparison_folder(experiment.pk) / f"{name}.png").read_bytes()
     except OSError:
         return None
 

@@ -29,7 +29,7 @@ urlpatterns = [
         name="resume-experiment",
     ),
     path(
-        "experiments/<uuid:experiment_id>/plots/<slug:plot>.svg",
+        "experiments/<uuid:experiment_id>/plots/<slug:plot>.png",
         experiment_views.Plot.as_view(),
         name="plot",
     ),

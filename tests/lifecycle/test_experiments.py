@@ -96,7 +96,8 @@ def test_an_experiment_on_the_pages(
     assert table.index("naive Bayes") < table.index("the engine")
 
     plot = browser.get(reverse("lifecycle:plot", args=[experiment.pk, "accuracy"]))
-    assert (plot.headers["Content-Type"], plot.content[:5]) == ("image/svg+xml", b"<?xml")
+    assert (plot.headers["Content-Type"], plot.content[:4]) == ("image/png", b"\x89PNG")
+    assert 'src="' + reverse("lifecycle:plot", args=[experiment.pk, "reliability"]) in shown
     assert browser.get(reverse("lifecycle:plot", args=[experiment.pk, "nothing"])).status_code == 404
     rows = list(csv.DictReader(io.StringIO(
         browser.get(reverse("lifecycle:comparison-csv", args=[experiment.pk])).content.decode("utf-8-sig")
