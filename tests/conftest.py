@@ -197,7 +197,7 @@ def _remove_committed(owner_cursor: psycopg.Cursor) -> None:
     append_only = (
         "audit_auditevent", "audit_block", "audit_leaf", "audit_anchoredblock",
         "predictions_prediction", "predictions_feedback", "predictions_shadowscore", "cases_consent",
-        "cases_rowversion",
+        "cases_rowversion", "lifecycle_firedtrigger",
     )  # fmt: skip
     for table in append_only:
         owner_cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")

@@ -147,5 +147,6 @@ def test_the_schedule_waits_for_enough_confirmed_cases(confirmed: Case, settings
     assert Experiment.objects.count() == 1
 
     run.begin()
+    run.datasets.add(snapshot_confirmed_cases(actor=SYSTEM))
     run.finish()
     assert confirmed_since_last_training() == 0
