@@ -174,6 +174,11 @@ SHIPPED_MODELS_ANSWER = env.flag(
     False,
 )
 DATA_STORE = Path(env.text("DATA_STORE", "folder of dataset versions", str(BASE_DIR / "var" / "datasets")))
+GATE_THRESHOLDS = env.text(
+    "GATE_THRESHOLDS",
+    "a JSON file that replaces some thresholds of the gates (docs/gates.md); none: the defaults",
+    "",
+)
 MLFLOW_TRACKING_URI = env.text(
     "MLFLOW_TRACKING_URI",
     "where experiments are noted: sqlite:///folder/mlflow.db, the URL of an MLflow server, or none",

@@ -238,6 +238,7 @@ class Stages:
 
     def _gates(self) -> dict[str, Any]:
         from ml.evaluation.gates.measure import check_release
+        from ml.evaluation.gates.thresholds import read_thresholds
         from ml.serving.phenopacket import CaseFileError
         from ml.training.holdout import HELD
 
@@ -250,6 +251,7 @@ class Stages:
                 Path(running.folder),
                 [self._case_file(HELD)],
                 subgroups=self._case_file(ORGANISATIONS),
+                limits=read_thresholds(Path(settings.GATE_THRESHOLDS) if settings.GATE_THRESHOLDS else None),
                 say=lambda step: self._tell(self._percent + 5, f"judging by the gates: {step}"),
             )
         except CaseFileError as problem:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from django.core.management import CommandError, call_command
 
 from apps.accounts.actors import Actor
 from apps.accounts.models import User
@@ -54,6 +55,20 @@ def test_an_upload_becomes_a_version_as_lines_parquet_and_rows(
     assert (first.sex, first.age_years, first.diagnoses) == ("female", 11.0, [MARFAN])
     assert first.present == ["HP:0000098", "LOCAL:clinic/long%20fingers"]
     assert AuditEvent.objects.get(action="dataset.ingest").details["n_cases"] == CASES
+
+
+def test_the_command_reads_a_source_and_says_what_came_of_it(
+    source: DataSource, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "visits.csv"
+    file.write_bytes(table())
+    call_command("ingest", source.name, str(file))
+    assert f"accepted: {CASES} cases of {CASES} records, 0 rejected" in capsys.readouterr().out
+    file.write_bytes(table(CASES, broken=10))
+    with pytest.raises(CommandError, match="not accepted"):
+        call_command("ingest", source.name, str(file))
+    with pytest.raises(CommandError, match=f"no such source; one of these was expected: {source.name}"):
+        call_command("ingest", "nothing")
 
 
 def test_the_same_content_gives_the_same_version_and_says_so(

@@ -50,10 +50,11 @@ def small_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def small_world(db: None, active_model: ModelVersion, small_files: Path) -> ModelVersion:
     """The knowledge in use, and the model that answers: it has three diseases."""
-    KnowledgeRelease.objects.create(
-        version="small", hpo_release="2024-02-29", sha256="0" * 64, folder=str(small_files / "knowledge"), manifest={}
-    )  # fmt: skip
     model, _is_new = register_model(actor=SYSTEM, folder=small_files / "model")
+    KnowledgeRelease.objects.create(
+        version=model.knowledge_version, hpo_release="2024-02-29", sha256="0" * 64,
+        folder=str(small_files / "knowledge"), manifest={},
+    )  # fmt: skip
     Activation.objects.create(model=model)
     return model
 
