@@ -118,7 +118,13 @@ class ExperimentForm(StyledForm):
     trials = forms.IntegerField(
         label=_("Trials of tuning for each algorithm and fold"), initial=10, min_value=0, max_value=200
     )
-    folds = forms.IntegerField(label=_("Folds"), initial=5, min_value=2, max_value=20)
+    folds = forms.IntegerField(
+        label=_("Folds"),
+        initial=5,
+        min_value=2,
+        max_value=20,
+        help_text=_("To compare algorithms with; where sets that judge are named, these compare them."),
+    )
     seed = forms.IntegerField(
         label=_("Seed"),
         initial=0,

@@ -173,12 +173,14 @@ class Stages:
     def _compare(self) -> None:
         from ml.training.experiment import Experiment as Comparison
         from ml.training.experiment import ExperimentError, run_experiment
-        from ml.training.holdout import TRAIN
+        from ml.training.holdout import HELD, TRAIN
         from ml.training.models import Budget, ExperimentCancelled
 
         out = folder_of(self._experiment.pk) / COMPARING
         wanted = Comparison(
             (self._case_file(TRAIN),), self._knowledge, tuple(self._experiment.candidates),
+            # Sets that were named to judge compare the algorithms, too; else folds of what they learn from.
+            test=(self._case_file(HELD),) if self._experiment.record["cases"]["named"] else (),
             n_folds=self._experiment.folds, budget=Budget(trials=self._experiment.trials),
             seed=self._experiment.seed,
         )  # fmt: skip

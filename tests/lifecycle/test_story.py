@@ -1,10 +1,10 @@
-"""The whole loop as one story: a clinic's patients change, the running model gets worse, and a better one takes its place.
+"""The whole loop as one story: a clinic's patients change, the running model gets worse, a better one takes its place.
 
 Nobody asks for anything but what people must decide: they bring the data in, and two of them release the candidate.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def see(clinician: User, actor_of: Callable[[User], Actor], dice: random.Random)
 
 
 @pytest.fixture
-def watched(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def watched(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of sixty, and knowledge of whatever age: the small release is made up."""
     settings.RAW_STORE = (tmp_path / "raw").as_uri()
     # Of a list of a few diseases the engine keeps a fifth of all probability for those outside; it is said by the gate.
@@ -101,7 +101,6 @@ def watched(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
         current_size=WINDOW, reference_size=WINDOW, outcomes_size=WINDOW, least_predictions=50, least_outcomes=50,
         skew_sample=5, knowledge_days=3650,
     )  # fmt: skip
-    yield
 
 
 def registry_file(dice: random.Random) -> SimpleUploadedFile:
@@ -186,6 +185,3 @@ def test_drift_leads_to_a_better_model(
     raise_alerts(organisation_id=one.organisation_id, now=timezone.now())
     assert not Alert.objects.filter(kind="monitoring", resolved_at=None).exists()
     assert Experiment.objects.count() == 1
-    print(
-        f"first place right: {before:.0%} before, {worse:.0%} when others came, {better:.0%} after the release"
-    )
