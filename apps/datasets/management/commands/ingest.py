@@ -43,10 +43,10 @@ class Command(BaseCommand):
         version = ingestion.version
         if ingestion.state != JobState.SUCCEEDED or version is None:
             raise CommandError(ingestion.error)
-        same = ", which was there before" if ingestion.is_repeated else ""
+        same, found = ", which was there before" if ingestion.is_repeated else "", ingestion.summary
         self.stdout.write(
-            f"{name}: version {version.content_hash[:12]}{same}, {version.state}: {version.n_cases} cases of "
-            f"{version.n_rows} records, {version.n_rejected} rejected"
+            f"{name}: version {version.content_hash[:12]}{same}, {version.state}: {found['n_used']} cases of "
+            f"{found['n_rows']} records"
         )
         if version.state != DatasetVersion.State.ACCEPTED:
             raise CommandError("It is not accepted; its page says why, and lets you decide.")
