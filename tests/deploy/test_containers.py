@@ -97,10 +97,8 @@ def test_every_setting_is_explained_reaches_the_containers_and_is_shown_with_its
     passed = {name for name in optional if f"# {name}=" not in by_compose}
     assert passed <= interpolated, "explained as yours to set, and never passed on"
     shown = {name: value for name, value in optional.items() if name in passed and name in settings}
-    places = {
-        "AUDIT_ANCHOR",
-        "ERASURE_LEDGER",
-    }  # volumes in the containers, folders of the checkout elsewhere
+    # volumes in the containers, folders of the checkout elsewhere
+    places = {"AUDIT_ANCHOR", "ERASURE_LEDGER", "RAW_STORE", "MLFLOW_TRACKING_URI"}
     assert {n: v for n, v in shown.items() if n not in places} == {
         name: declared()[name].default for name in shown if name not in places
     }

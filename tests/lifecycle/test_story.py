@@ -97,6 +97,7 @@ def watched(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     thresholds.write_text('{"ece": 0.25}')
     settings.GATE_THRESHOLDS = str(thresholds)
     monkeypatch.setattr(running, "_SECONDS_BETWEEN_LOOKS", 0.0)
+    monkeypatch.setattr(running, "_slot", running._Slot())
     MonitoringPolicy.objects.update(
         current_size=WINDOW, reference_size=WINDOW, outcomes_size=WINDOW, least_predictions=50, least_outcomes=50,
         skew_sample=5, knowledge_days=3650,

@@ -6,6 +6,7 @@ the audit trail and in the erasure's own row, and nowhere else.
 """
 
 import gzip
+import io
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow
 import pyarrow.parquet
 import pytest
 import redis
@@ -200,7 +202,9 @@ def scene(
     experiment.datasets.add(dataset)
     # As the worker keeps them: the held-out and the training cases, and what was made of them.
     write_folder(folder_of(experiment.pk) / "cases", split_cases([Path(dataset.path)]))
-    write_folder(folder_of(experiment.pk) / "comparing", {"features.parquet": str(case.pk).encode()})
+    features = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table({"case": [str(case.pk)]}), features)
+    write_folder(folder_of(experiment.pk) / "comparing", {"features.parquet": features.getvalue()})
     case.refresh_from_db()
     patient = case.patient
     key = PatientKey.objects.get(patient=patient)
@@ -333,7 +337,7 @@ def test_a_crash_after_any_step_is_never_done_and_resumes(
     resume_erasures()
     erasure.refresh_from_db()
     assert erasure.state == JobState.SUCCEEDED
-    assert (erasure.rows, len(erasure.files)) == (preview, 2)
+    assert (erasure.rows, len(erasure.files)) == (preview, 3)
     assert scene.hits() == {}
     assert AuditEvent.objects.filter(action="patient.erase").count() == 1
     print(f"{len(STEPS)} crashes ({error.__name__}): never done, and done at the resumption")

@@ -68,7 +68,7 @@ def test_what_a_page_asks_by_itself_is_no_sign_of_a_person(
     statuses = []
     for _ in range(20):
         clock.now += 60
-        statuses.append(browser.get("/models/runs/", headers=polling).status_code)
+        statuses.append(browser.get("/models/monitoring/state/", headers=polling).status_code)
     assert statuses == [200] * 14 + [204] * 6  # 204 leads the whole page to the sign-in
 
 
