@@ -47,7 +47,9 @@ class SourceForm(StyledForm):
 
     name = forms.CharField(label=_("Name"), max_length=80)
     kind = forms.ChoiceField(
-        label=_("Kind"), help_text=_("files: a file, folder, pattern or bucket, or what you upload")
+        label=_("Kind"),
+        initial="files",
+        help_text=_("files: a file, folder, pattern or bucket, or what you upload"),
     )
     location = forms.CharField(
         label=_("Location"),
