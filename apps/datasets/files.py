@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext as _
 
+from apps.core.problems import Unavailable
 from ml.data.flat import parquet_bytes
+from ml.data.snapshot import keep_blob
 from ml.serving.phenopacket import PacketCase
+
+logger = logging.getLogger(__name__)
 
 _LOCK = 0x484F4F46_44415441  # "HOOFDATA": files are made, or deleted, by one at a time
 _SUFFIX = ".jsonl.gz"
@@ -72,6 +78,17 @@ def files_with(*, patient_id: UUID) -> list[Path]:
         for path in sorted(folder.glob(pattern))
         if holds(path, patient_id)
     ]
+
+
+def keep_upload(content: bytes) -> str:
+    """Keep what somebody uploads under RAW_STORE: its SHA-256. Raises Unavailable where nothing can be kept."""
+    try:
+        return keep_blob(content, settings.RAW_STORE)
+    except OSError as error:
+        logger.error("an upload could not be kept: %s", type(error).__name__)
+        raise Unavailable(
+            _("Files cannot be kept at the moment: the store of raw files does not answer, or is full.")
+        ) from error
 
 
 def holds_patient(path: Path, patient_id: UUID) -> bool:

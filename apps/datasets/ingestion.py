@@ -16,14 +16,14 @@ from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState, only_worker
 from apps.core.problems import Conflict, Denied, FieldError, InvalidInput
 from apps.datasets.checking import connection_of, shape_of, takes_uploads_only
-from apps.datasets.files import SOURCES, lock_files, write_version
+from apps.datasets.files import SOURCES, keep_upload, lock_files, write_version
 from apps.datasets.models import DatasetVersion, DataSource, Ingestion
 from apps.datasets.reports import keep_report
 from apps.datasets.rows import write_rows
 from apps.datasets.selectors import last_accepted
 from apps.knowledge.selectors import current_release
 from ml.data.connectors import Blob, open_source
-from ml.data.snapshot import blob_of, keep_blob
+from ml.data.snapshot import blob_of
 from ml.errors import EngineError
 from ml.serving.phenopacket import LineError
 
@@ -38,7 +38,7 @@ class Cancelled(Exception):
 def request_ingestion(*, actor: Actor, source_id: UUID, upload: tuple[str, bytes] | None = None) -> Ingestion:
     """Write an ingestion down for the workers; `upload`: name and content of a file to read in place of the source.
 
-    Raises Denied, InvalidInput, and Conflict while the source is disabled or being read.
+    Raises Denied, InvalidInput, Unavailable, and Conflict while the source is disabled or being read.
     """
     if actor is not SYSTEM:
         actor.require(Capability.DATASET_WRITE)
@@ -55,10 +55,7 @@ def request_ingestion(*, actor: Actor, source_id: UUID, upload: tuple[str, bytes
         raise InvalidInput([FieldError("upload", "empty", _("The file is empty."))])
     ingestion = Ingestion(source=source, requested_by_id=actor.user_id)
     if upload is not None:
-        ingestion.upload_name, ingestion.upload_hash = (
-            upload[0][-255:],
-            keep_blob(upload[1], settings.RAW_STORE),
-        )
+        ingestion.upload_name, ingestion.upload_hash = upload[0][-255:], keep_upload(upload[1])
     try:
         with transaction.atomic():
             ingestion.save(force_insert=True)

@@ -16,6 +16,7 @@ from apps.audit.services import record_event
 from apps.core.capabilities import Capability
 from apps.core.jobs import UNFINISHED, JobState, only_worker
 from apps.core.problems import Conflict, Denied, FieldError, InvalidInput
+from apps.datasets.files import keep_upload
 from apps.datasets.models import DataSource, MappingDraft, MappingProposal
 from apps.datasets.reports import storable
 from apps.datasets.selectors import get_draft
@@ -33,7 +34,7 @@ from ml.data.profile import (
     shape_yaml,
 )
 from ml.data.proposals import SYNONYM, Proposal, sssom
-from ml.data.snapshot import blob_of, keep_blob
+from ml.data.snapshot import blob_of
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ _KINDS = {"findings": MappingProposal.Kind.FINDING, "diagnoses": MappingProposal
 
 @transaction.atomic
 def request_draft(*, actor: Actor, source_id: UUID, upload: tuple[str, bytes]) -> MappingDraft:
-    """Have a sample looked at. Raises Denied and InvalidInput."""
+    """Have a sample looked at. Raises Denied, InvalidInput and Unavailable."""
     actor.require(Capability.DATASET_WRITE)
     source = DataSource.objects.filter(pk=source_id).first()
     if source is None:
@@ -55,7 +56,7 @@ def request_draft(*, actor: Actor, source_id: UUID, upload: tuple[str, bytes]) -
         source=source,
         requested_by_id=actor.user_id,
         upload_name=name[-255:],
-        upload_hash=keep_blob(content, settings.RAW_STORE),
+        upload_hash=keep_upload(content),
     )
     record_event(actor=actor, action="source.sample", object_type="mapping", object_ids=[draft.pk, source.pk])
     return draft

@@ -14,6 +14,7 @@ from apps.accounts.permissions import CapabilityRequired
 from apps.core.capabilities import Capability
 from apps.core.forms import add_errors
 from apps.core.jobs import UNFINISHED
+from apps.core.paging import cursor_page
 from apps.core.problems import InvalidInput
 from apps.core.queue import queue_after_commit
 from apps.datasets.checking import takes_uploads_only
@@ -123,12 +124,18 @@ def source_page(
     request: HttpRequest, actor: Any, source: Any, form: UploadForm, status: int = 200
 ) -> HttpResponse:
     """The page of a source, also with what was wrong with an upload."""
-    ingestions = list(list_ingestions(actor=actor, source=source)[:MOST_SHOWN])
+    page = cursor_page(
+        list_ingestions(actor=actor, source=source),
+        before=request.GET.get("before", ""),
+        after=request.GET.get("after", ""),
+        size=MOST_SHOWN,
+    )
     context = {
         "source": source,
         "form": form,
-        "ingestions": ingestions,
-        "is_busy": any(ingestion.state in UNFINISHED for ingestion in ingestions),
+        "ingestions": page.rows,
+        "page": page,
+        "is_busy": any(ingestion.state in UNFINISHED for ingestion in page.rows),
         "takes_uploads_only": takes_uploads_only(source),
         "drafts": list(source.drafts.all()[:5]),
     }

@@ -16,6 +16,7 @@ from apps.core.capabilities import Capability
 from apps.core.downloads import named
 from apps.core.forms import add_errors
 from apps.core.jobs import UNFINISHED
+from apps.core.paging import cursor_page
 from apps.core.problems import Denied, InvalidInput
 from apps.core.queue import queue_after_commit
 from apps.core.spreadsheets import csv_answer
@@ -42,8 +43,14 @@ class Experiments(CapabilityRequired, View):
     capability = Capability.MODEL_READ
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        experiments = list(list_experiments(actor=self.actor)[:MOST_SHOWN])
-        context = {"experiments": experiments, "is_busy": is_experimenting()}
+        page = cursor_page(
+            # What was measured is on each one's own page, and long.
+            list_experiments(actor=self.actor).defer("comparison"),
+            before=request.GET.get("before", ""),
+            after=request.GET.get("after", ""),
+            size=MOST_SHOWN,
+        )
+        context = {"experiments": page.rows, "page": page, "is_busy": is_experimenting()}
         return render(request, "lifecycle/experiments.html", context)
 
 

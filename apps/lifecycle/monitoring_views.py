@@ -57,7 +57,7 @@ class Monitoring(CapabilityRequired, View):
             "page": page,
             "release": release,
             "is_of_another": report is not None and report.model != release.model,
-            "triggers": list(list_triggers(actor=self.actor).select_related("report")[:_TRIGGERS]),
+            "triggers": list(list_triggers(actor=self.actor)[:_TRIGGERS]),
             "policy": current_policy(),
             **_state(self),
             **(_found(report) if report else {}),

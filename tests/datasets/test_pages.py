@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,6 +42,19 @@ def text_of(browser: Client, name: str, *arguments: Any, **query: str) -> str:
     assert answer.status_code == 200, answer.content
     content = b"".join(answer.streaming_content) if answer.streaming else answer.content
     return content.decode()
+
+
+@pytest.mark.parametrize("name", ["datasets:ingest", "datasets:sample"])
+def test_an_upload_that_cannot_be_kept_is_said_and_nothing_is_begun(
+    browser: Client, source: DataSource, settings: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "in-the-way").write_text("")
+    settings.RAW_STORE = (tmp_path / "in-the-way").as_uri()
+    answer = sent(browser, name, source.pk, upload=SimpleUploadedFile("visits.csv", table()))
+    assert answer.status_code == 503
+    assert "Files cannot be kept at the moment" in answer.content.decode()
+    assert not Ingestion.objects.exists()
+    assert not MappingDraft.objects.exists()
 
 
 def test_from_an_upload_to_an_accepted_version(

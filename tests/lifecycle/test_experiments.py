@@ -50,6 +50,19 @@ def test_the_names_of_algorithms_are_those_of_the_engine() -> None:
     assert tuple(CANDIDATES) == trials.CANDIDATES
 
 
+def test_a_long_list_has_pages(page: Callable[..., Client], user_of: Callable[..., User]) -> None:
+    made = [Experiment.objects.create(state=JobState.SUCCEEDED) for _ in range(60)]
+    browser = page(user_of(Role.DATA_SCIENTIST))
+    first, last = (
+        reverse("lifecycle:experiment", args=[experiment.pk]) for experiment in (made[0], made[-1])
+    )
+    shown = browser.get(reverse("lifecycle:experiments"))
+    assert last in shown.content.decode()
+    assert first not in shown.content.decode()
+    older = browser.get(reverse("lifecycle:experiments"), {"before": shown.context["page"].older})
+    assert first in older.content.decode()
+
+
 @pytest.mark.usefixtures("eager_celery")
 def test_an_experiment_on_the_pages(
     small_world: ModelVersion, dataset: DatasetVersion, page: Callable[..., Client], user_of: Callable[..., User],
